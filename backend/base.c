@@ -172,8 +172,7 @@ static tuff_status check_words(const struct tuff_options *options, struct tuff_e
 
 static void log_debug_table(struct tuff_context *context)
 {
-    struct tuff_text text;
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     tuff_text_add(&text, "TUFF_DEBUG takes a list of:");
     for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++)
         tuff_text_add(&text, "\n  %-11s %s", debug_rows[i].name, debug_rows[i].help);

@@ -123,8 +123,7 @@ tuff_status tuff_executable_save(struct tuff_executable *x, const char *path, st
     struct tuff_device *device = tuff_executable_device(x);
     const struct tuff_plan *plan = tuff_executable_plan(x);
     struct saving s = {.x = x, .context = device->context, .plan = plan, .error = error};
-    struct tuff_text text;
-    tuff_text_init(&text, s.context);
+    struct tuff_text text = {.context = s.context};
     tuff_arena_init(&s.arena, s.context);
     size_t most = (size_t)plan->slot_count + plan->kernel_count + 1;
     s.sections = tuff_arena_alloc(&s.arena, most * sizeof *s.sections);

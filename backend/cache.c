@@ -287,9 +287,8 @@ static void collect_entries(struct tuff_cache *cache, struct tuff_text *content,
 
 void tuff_cache_flush(struct tuff_cache *cache)
 {
-    struct tuff_text content;
     if (!cache || !tuff_store_on(cache->device->context)) return;
-    tuff_text_init(&content, cache->device->context);
+    struct tuff_text content = {.context = cache->device->context};
     tuff_os_mutex_lock(cache->lock);
     fetch_blob(cache);
     if (cache->changed) {

@@ -201,8 +201,7 @@ tuff_status tuff_container_write(struct tuff_context *context, const char *path,
     static const uint8_t zeros[TUFF_SECTION_ALIGNMENT];
     uint64_t table_bytes = table_bytes_of(sections, count), at = HEADER_BYTES + table_bytes;
     TUFF_REQUIRE_THAT(context, error, count <= MOST_SECTIONS && table_bytes <= UINT32_MAX, "a file has too many sections");
-    struct tuff_arena arena;
-    tuff_arena_init(&arena, context);
+    struct tuff_arena arena = {.context = context};
     uint64_t *offsets = tuff_arena_alloc(&arena, ((size_t)count + 1) * sizeof *offsets);
     uint32_t *crcs = tuff_arena_alloc(&arena, ((size_t)count + 1) * sizeof *crcs);
     struct written_section *contents = tuff_arena_alloc(&arena, ((size_t)count + 1) * sizeof *contents);

@@ -88,7 +88,7 @@ tuff_status tuff_fail_contract(struct tuff_context *context, struct tuff_error *
 /* Reports; false: the work is cancelled. progress may be NULL. */
 bool tuff_progress_report(const struct tuff_progress *progress, const char *what, uint64_t done, uint64_t total);
 
-/* Arena: memory that is freed all at once. One thread at a time. */
+/* Arena: memory that is freed all at once; empty where all but its context is zero. One thread at a time. */
 struct tuff_arena {
     struct tuff_context *context;  /* [borrowed] */
     struct tuff_arena_block *head; /* [owned] */
@@ -100,7 +100,7 @@ void *tuff_arena_copy(struct tuff_arena *arena, const void *data, size_t bytes);
 char *tuff_arena_strdup(struct tuff_arena *arena, const char *text);
 char *tuff_arena_printf(struct tuff_arena *arena, const char *format, ...) TUFF_PRINTF(2, 3);
 
-/* Growing text or bytes, always terminated. Appending after a failed allocation does nothing; check `failed` at the end. */
+/* Growing text or bytes, always terminated; likewise empty. Appending after a failed allocation does nothing; check `failed` at the end. */
 struct tuff_text {
     struct tuff_context *context; /* [borrowed] */
     char *data;                   /* [owned]; NULL while empty */

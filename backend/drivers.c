@@ -112,8 +112,7 @@ static uint32_t bit_of(const char *name, size_t length)
 
 static tuff_status unknown(struct tuff_context *context, const char *word, size_t length, struct tuff_error *error)
 {
-    struct tuff_text known;
-    tuff_text_init(&known, context);
+    struct tuff_text known = {.context = context};
     for (size_t i = 0; i < TUFF_COUNT(table); i++) tuff_text_add(&known, "%s%s", i ? ", " : "", table[i].text.name);
     tuff_status status = tuff_refuse(context, error,
                                      "no row of known drivers is \"%.*s\"; write none, +NAME or -NAME of: %s", (int)length,

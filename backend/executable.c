@@ -565,8 +565,7 @@ tuff_status tuff_executable_run(struct tuff_executable *x, struct tuff_error *er
 tuff_status tuff_executable_print(const struct tuff_executable *x, char **text, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL && text != NULL);
-    struct tuff_text out;
-    tuff_text_init(&out, x->device->context);
+    struct tuff_text out = {.context = x->device->context};
     tuff_plan_summary(&x->plan, &out);
     tuff_plan_print(&x->plan, &out);
     return tuff_text_give(&out, text, error);

@@ -32,10 +32,9 @@ static bool start_glslang(void)
  * (glslang_shader_set_preamble of 12.0 puts it before #version when a shader is preprocessed and then parsed.) */
 static char *join(struct tuff_context *context, const char *source, const char *preamble)
 {
-    struct tuff_text text;
     const char *rest = strchr(source, '\n');
     rest = rest ? rest + 1 : source + strlen(source);
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     tuff_text_append(&text, source, (size_t)(rest - source));
     tuff_text_add(&text, "#line 1 1\n%s\n#line 2 0\n%s", preamble, rest);
     return tuff_text_take(&text);

@@ -136,8 +136,7 @@ static bool clamp_figure(struct tuff_caps *caps, const char *word, size_t length
 
 static tuff_status unknown(struct tuff_context *context, const char *word, size_t length, struct tuff_error *error)
 {
-    struct tuff_text known;
-    tuff_text_init(&known, context);
+    struct tuff_text known = {.context = context};
     for (size_t i = 0; i < TUFF_COUNT(profiles); i++) tuff_text_add(&known, "%s%s", i ? ", " : "", profiles[i].name);
     for (size_t i = 0; i < TUFF_COUNT(figures); i++) tuff_text_add(&known, ", %s=N", figures[i].name);
     for (size_t i = 0; i < TUFF_COUNT(features); i++) tuff_text_add(&known, ", %s", features[i].name);

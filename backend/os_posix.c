@@ -617,9 +617,8 @@ tuff_status tuff_os_collect_names(struct tuff_context *context, const char *path
 
 char *tuff_os_cache_folder(struct tuff_context *context)
 {
-    struct tuff_text text;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     if (cache && cache[0] == '/') /* the XDG specification ignores relative paths */
         tuff_text_add(&text, "%s/tuff", cache);
     else if (home && home[0] == '/')

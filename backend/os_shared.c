@@ -89,9 +89,8 @@ static int compare_names(const void *a, const void *b) { return strcmp(*(char *c
 tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, char ***names, size_t *count,
                                 struct tuff_error *error)
 {
-    struct tuff_text text;
     size_t found = 0;
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     tuff_status status = tuff_os_collect_names(context, path, &text, &found, error);
     char **list = status == TUFF_OK ? tuff_alloc(context, (found + 1) * sizeof *list + text.length) : NULL;
     if (status == TUFF_OK && !list) status = tuff_fail_memory(context, error);
@@ -111,8 +110,7 @@ tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, 
 
 char *tuff_os_path_join(struct tuff_context *context, const char *folder, const char *name, const char *more)
 {
-    struct tuff_text text;
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     size_t length = strlen(folder);
     bool slash = length > 0 && (folder[length - 1] == '/' || folder[length - 1] == '\\');
     tuff_text_append(&text, folder, length);

@@ -320,8 +320,7 @@ tuff_status tuff_os_try_write(struct tuff_context *context, const char *const *p
     char *block = tuff_alloc(context, BLOCK);
     tuff_status status = block ? TUFF_OK : tuff_fail_memory(context, error);
     while (status == TUFF_OK && made < count) {
-        struct tuff_text name;
-        tuff_text_init(&name, context);
+        struct tuff_text name = {.context = context};
         tuff_text_add(&name, "%s.%lu.%llu%u.tmp", paths[made], (unsigned long)GetCurrentProcessId(),
                       (unsigned long long)tuff_os_time_ns(), (unsigned)made);
         bool folder = tuff_os_is_folder(paths[made]);
@@ -404,8 +403,7 @@ tuff_status tuff_os_collect_names(struct tuff_context *context, const char *path
                                   struct tuff_error *error)
 {
     WIN32_FIND_DATAW entry;
-    struct tuff_text pattern;
-    tuff_text_init(&pattern, context);
+    struct tuff_text pattern = {.context = context};
     tuff_text_add(&pattern, "%s\\*", path);
     if (pattern.failed) SetLastError(ERROR_NOT_ENOUGH_MEMORY);
     wchar_t *name = pattern.failed ? NULL : wide(context, pattern.data);
@@ -435,9 +433,8 @@ char *tuff_os_cache_folder(struct tuff_context *context)
     DWORD count = GetEnvironmentVariableW(L"LOCALAPPDATA", NULL, 0);
     wchar_t *folder = count ? tuff_alloc(context, count * sizeof *folder) : NULL;
     char *base = folder && GetEnvironmentVariableW(L"LOCALAPPDATA", folder, count) ? narrow(context, folder) : NULL;
-    struct tuff_text text;
     char *path = NULL;
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     if (base && base[0]) {
         tuff_text_add(&text, "%s\\tuff", base);
         path = tuff_text_take(&text);

@@ -57,8 +57,7 @@ bool tuff_kernel_full_subgroups(const struct tuff_kernel_source *source)
 
 char *tuff_kernel_preamble(struct tuff_context *context, const struct tuff_plan_kernel *kernel)
 {
-    struct tuff_text text;
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     tuff_text_add(&text, "%s%s", kernel->defines, kernel->defines[0] ? "\n" : "");
     if (kernel->hooks[0]) tuff_text_add(&text, "#define TUFF_HOOKS 1\n%s\n", kernel->hooks);
     return tuff_text_take(&text);

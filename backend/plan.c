@@ -543,13 +543,12 @@ static tuff_status check_names(const struct tuff_plan *plan, struct tuff_arena *
 
 static tuff_status check_stations(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
-    struct tuff_arena arena;
     for (uint32_t i = 0; i < plan->station_count; i++) {
         const struct tuff_plan_station *station = &plan->stations[i];
         if (station->launch_count > plan->launch_count || (i && station->launch_count < station[-1].launch_count))
             return WRONG("station %u (%s) is out of order", i, station->name);
     }
-    tuff_arena_init(&arena, context);
+    struct tuff_arena arena = {.context = context};
     tuff_status status = check_names(plan, &arena, error);
     tuff_arena_finish(&arena);
     return status;

@@ -16,7 +16,6 @@ static void tell_once(struct tuff_context *context, enum tuff_log_level level, c
 static char *path_of(struct tuff_context *context, const char *sub, const char *name)
 {
     const char *wanted = context->options.cache_dir;
-    struct tuff_text text;
     if (context->options.debug & TUFF_DEBUG_NOCACHE || (wanted && !wanted[0])) return NULL;
     char *folder = wanted ? tuff_strdup(context, wanted) : tuff_os_cache_folder(context);
     if (!folder) {
@@ -24,7 +23,7 @@ static char *path_of(struct tuff_context *context, const char *sub, const char *
                   "; TUFF_CACHE_DIR may");
         return NULL;
     }
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     tuff_text_add(&text, "%s%s%s%s%s", folder, sub[0] ? "/" : "", sub, name[0] ? "/" : "", name);
     tuff_free(context, folder);
     return tuff_text_take(&text);

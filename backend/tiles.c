@@ -54,8 +54,7 @@ static void add_key(struct tuff_text *text, const struct tuff_caps *caps)
 /* "<key><class> <hash of both>", and the end of the line. */
 static void add_line(struct tuff_text *text, const struct tuff_text *key, enum tuff_tiles tiles)
 {
-    struct tuff_text line;
-    tuff_text_init(&line, text->context);
+    struct tuff_text line = {.context = text->context};
     tuff_text_add(&line, "%s%s", key->data, names[tiles]);
     if (!line.failed)
         tuff_text_add(text, "%s %016llx\n", line.data, (unsigned long long)tuff_hash(0, line.data, line.length));
@@ -88,8 +87,7 @@ static enum tuff_tiles find(struct tuff_context *context, const struct tuff_caps
     char *file = read_file(context, caps, &key, &bytes);
     enum tuff_tiles found = TUFF_TILES_UNKNOWN;
     for (size_t i = TUFF_TILES_UNKNOWN + 1; file && i < TUFF_TILES_COUNT; i++) {
-        struct tuff_text line;
-        tuff_text_init(&line, context);
+        struct tuff_text line = {.context = context};
         add_line(&line, &key, (enum tuff_tiles)i);
         if (!line.failed && holds(file, line.data)) found = (enum tuff_tiles)i;
         tuff_text_finish(&line);
@@ -103,10 +101,10 @@ static enum tuff_tiles find(struct tuff_context *context, const struct tuff_caps
 /* Writes the file anew with this line before the others. Failure costs another probe. */
 static void keep(struct tuff_context *context, const struct tuff_caps *caps)
 {
-    struct tuff_text key, text;
+    struct tuff_text key;
     size_t bytes, head = strlen(HEAD);
     char *file = read_file(context, caps, &key, &bytes);
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     tuff_text_add(&text, "%s", HEAD);
     if (!key.failed) add_line(&text, &key, caps->tiles);
     if (file && strncmp(file, HEAD, head) != 0) head = 0;

@@ -99,13 +99,12 @@ static void add_event(struct tuff_text *text, const struct tuff_launch_time *tim
 tuff_status tuff_program_trace(struct tuff_program *program, const char *path, struct tuff_error *error)
 {
     uint32_t count = 0;
-    struct tuff_text text;
     TUFF_TRY(tuff_program_times(program, NULL, &count, error));
     struct tuff_context *context = program->device->context;
     TUFF_REQUIRE(context, error, path);
     struct tuff_launch_time *times = tuff_alloc(context, count * sizeof *times);
     if (!times) return tuff_fail_memory(context, error);
-    tuff_text_init(&text, context);
+    struct tuff_text text = {.context = context};
     tuff_status status = tuff_program_times(program, times, &count, error);
     if (status == TUFF_OK) {
         tuff_text_add(&text, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");

@@ -85,8 +85,7 @@ void tuff_graph_mark_needed(const struct tuff_graph *g, bool *needed)
 
 static bool same_text(const struct tuff_text *text, const struct tuff_graph *other)
 {
-    struct tuff_text printed;
-    tuff_text_init(&printed, text->context);
+    struct tuff_text printed = {.context = text->context};
     tuff_graph_print_text(other, &printed);
     bool same = !printed.failed && printed.length == text->length && !memcmp(printed.data, text->data, text->length);
     tuff_text_finish(&printed);
@@ -114,8 +113,7 @@ struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **bod
     if (tuff_graph_ok(g) && given && given->status != TUFF_OK)
         tuff_graph_fail(g, given->status, "the body of a loop: %s", given->error.message);
     if (tuff_graph_ok(g) && given) {
-        struct tuff_text text;
-        tuff_text_init(&text, g->context);
+        struct tuff_text text = {.context = g->context};
         tuff_graph_print_text(given, &text);
         found = find_body(g, body, &text);
         if (!found) tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");

@@ -119,8 +119,7 @@ static void add_numbers(struct tuff_text *text, const void *field)
 
 static void add_body(struct tuff_text *text, const struct tuff_graph *body)
 {
-    struct tuff_text inner;
-    tuff_text_init(&inner, text->context);
+    struct tuff_text inner = {.context = text->context};
     tuff_graph_print_text(body, &inner);
     tuff_text_append(&inner, "", 1);
     text->failed = text->failed || inner.failed;
@@ -232,8 +231,7 @@ static void print_dot(const struct tuff_graph *g, struct tuff_text *text)
 static tuff_status print_whole(const struct tuff_graph *graph, void (*print)(const struct tuff_graph *, struct tuff_text *),
                                char **text, struct tuff_error *error)
 {
-    struct tuff_text out;
-    tuff_text_init(&out, graph->context);
+    struct tuff_text out = {.context = graph->context};
     print(graph, &out);
     return tuff_text_give(&out, text, error);
 }

@@ -468,9 +468,8 @@ tuff_status tuff_executable_report(const struct tuff_executable *x, char **text,
 {
     TUFF_REQUIRE(NULL, error, x != NULL && text != NULL);
     const struct tuff_plan *plan = tuff_executable_plan(x);
-    struct tuff_text out;
     uint32_t noted = 0;
-    tuff_text_init(&out, tuff_device_context(tuff_executable_device(x)));
+    struct tuff_text out = {.context = tuff_device_context(tuff_executable_device(x))};
     for (uint32_t i = 0; i < plan->launch_count; i++) noted += plan->launches[i].note != NULL;
     tuff_text_add(&out, "%u of %u launches are slower than they could be\n", noted, plan->launch_count);
     for (uint32_t i = 0; i < plan->launch_count; i++) {

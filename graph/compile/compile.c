@@ -7,8 +7,7 @@
 static void print_work(const struct tuff_work *w, const char *pass, const struct tuff_plan *plan)
 {
     if (!(w->params->debug & TUFF_DEBUG_PRINT)) return;
-    struct tuff_text text;
-    tuff_text_init(&text, w->context);
+    struct tuff_text text = {.context = w->context};
     if (!plan) tuff_graph_print_text(w->g, &text);
     if (!plan && w->group_count) tuff_groups_print(w, &text);
     if (plan || w->plan->memory_count) tuff_plan_print(w->plan, &text); /* memories and slots */
@@ -84,8 +83,7 @@ static tuff_status compile_placed(const struct tuff_compile_params *params, stru
                                   struct tuff_error *error)
 {
     struct tuff_context *context = params->graph->context;
-    struct tuff_arena arena;
-    tuff_arena_init(&arena, context);
+    struct tuff_arena arena = {.context = context};
     struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params, .plan = &out->plan};
     *out = (struct tuff_compiled){.output_slots = NULL};
     tuff_plan_init(&out->plan, context);

@@ -502,9 +502,8 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_v
 {
     *out = (struct tuff_emitted){.width = 1};
     struct tuff_emitter e = {.g = g, .values = values, .group = group, .options = options, .arena = arena, .out = out};
-    struct tuff_text declarations;
     tuff_text_init(&e.text, g->context);
-    tuff_text_init(&declarations, g->context);
+    struct tuff_text declarations = {.context = g->context};
     tuff_emit_base(&e, "", 1); /* so that base 0 is there when memory is not */
     if (e.failed) return tuff_fail_memory(g->context, error);
     if (group->kernel) {

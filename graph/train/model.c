@@ -272,10 +272,9 @@ static tuff_status check_places(struct tuff_model *m, const struct tuff_data *da
 
 static tuff_status check_numbers(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
 {
-    struct tuff_arena arena;
     struct tuff_places *places = NULL;
     uint32_t count = 0;
-    tuff_arena_init(&arena, m->context);
+    struct tuff_arena arena = {.context = m->context};
     tuff_status status = tuff_places_find(m->graph, m->eval_assigns, m->eval_count, &arena, &places, &count, error);
     for (uint32_t i = 0; i < count && status == TUFF_OK; i++) status = check_places(m, data, &places[i], error);
     tuff_arena_finish(&arena);

@@ -234,9 +234,8 @@ tuff_status tuff_graph_summary(const struct tuff_graph *g, const struct tuff_sum
     TUFF_REQUIRE(NULL, error, g != NULL && params != NULL && text != NULL);
     TUFF_TRY(check(g, params, error));
     struct summary s = {.g = g, .params = params};
-    struct tuff_text out;
     tuff_arena_init(&s.arena, g->context);
-    tuff_text_init(&out, g->context);
+    struct tuff_text out = {.context = g->context};
     s.needed = tuff_arena_alloc(&s.arena, g->count * sizeof *s.needed);
     s.data = tuff_arena_alloc(&s.arena, g->count * sizeof *s.data);
     s.leaf = tuff_arena_alloc(&s.arena, g->count * sizeof *s.leaf);
