@@ -254,12 +254,11 @@ static tuff_status make(struct tuff_context *context, const struct tuff_instance
     made->context = context;
     tuff_status status = made->get_proc ? TUFF_OK : open_loader(made, error);
     if (status == TUFF_OK) status = made->imported ? load_functions(made, error) : create_handle(made, error);
-    if (status != TUFF_OK) {
+    if (status != TUFF_OK)
         tuff_instance_destroy(made);
-        return status;
-    }
-    *instance = made;
-    return TUFF_OK;
+    else
+        *instance = made;
+    return status;
 }
 
 tuff_status tuff_instance_create(struct tuff_context *context, struct tuff_instance **instance, struct tuff_error *error)

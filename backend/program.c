@@ -253,12 +253,11 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     if (status == TUFF_OK) status = tuff_program_create_queries(made, error);
     if (status == TUFF_OK) status = tuff_program_record(made, &made->recording, error);
     made->counts.submissions = made->recording.cuts.submissions;
-    if (status != TUFF_OK) {
+    if (status != TUFF_OK)
         tuff_program_destroy(made);
-        return status;
-    }
-    *program = made;
-    return TUFF_OK;
+    else
+        *program = made;
+    return status;
 }
 
 void tuff_program_destroy(struct tuff_program *program)
