@@ -13,9 +13,9 @@ struct tuff_saved {
     struct tuff_tensors *tensors; /* [owned] */
     const char *const *labels;    /* [owned] one allocation, or NULL; likewise the next two */
     const char *const *input_names, *const *output_names;
-    struct tuff_model_output inputs[TUFF_MODEL_FIELDS], outputs[TUFF_MODEL_OUTPUTS];
-    struct tuff_saved_info info; /* borrows from all of these */
-    uint32_t leaf_count;         /* that inference needs */
+    struct tuff_model_output ends[TUFF_MODEL_FIELDS + TUFF_MODEL_OUTPUTS]; /* inputs, then outputs */
+    struct tuff_saved_info info;                                           /* borrows from all of these */
+    uint32_t leaf_count;                                                   /* that inference needs */
     struct tuff_network_texts networks;
 };
 
@@ -26,7 +26,7 @@ struct tuff_predictor {
     struct tuff_sizes *sizes; /* 1, and batch when it is first needed */
     uint32_t input_count, output_count, batch;
     const char *names[TUFF_MODEL_FIELDS + TUFF_MODEL_OUTPUTS]; /* each [owned]: of inputs, then of outputs */
-    size_t input_bytes[TUFF_MODEL_FIELDS], output_bytes[TUFF_MODEL_OUTPUTS];
+    size_t bytes[TUFF_MODEL_FIELDS + TUFF_MODEL_OUTPUTS];
     uint8_t *padded; /* [owned] a batch of the largest input, or NULL */
 };
 
@@ -76,7 +76,7 @@ static tuff_status list_ends(struct tuff_saved *saved, const struct tuff_graph *
 static tuff_status check_ends(const struct tuff_saved *saved, struct tuff_error *error)
 {
     const struct tuff_preprocess *p = &saved->info.preprocess;
-    const struct tuff_type x = saved->inputs[0].type, y = saved->outputs[0].type;
+    const struct tuff_type x = saved->info.inputs[0].type, y = saved->info.outputs[0].type;
     const uint32_t *d = x.shape.dim;
     bool pictures = saved->info.input_count == 1 && x.dtype == TUFF_U8 && x.shape.rank == 3 && d[0] == p->channels &&
                     d[1] == p->height && d[2] == p->width;
@@ -116,18 +116,19 @@ static tuff_status examine(struct tuff_saved *saved, struct tuff_error *error)
         TUFF_TRY(
             tuff_labels_parse(saved->context, labels, saved->file, "labels", &saved->labels, &info->class_count, error));
     TUFF_TRY(parse_graph(saved, &graph, error));
-    tuff_status status = list_ends(saved, graph, "inputs", "x\n", &saved->input_names, saved->inputs, TUFF_MODEL_FIELDS,
+    tuff_status status = list_ends(saved, graph, "inputs", "x\n", &saved->input_names, saved->ends, TUFF_MODEL_FIELDS,
                                    &info->input_count, error);
-    if (status == TUFF_OK)
-        status = list_ends(saved, graph, "outputs", "probabilities\n", &saved->output_names, saved->outputs,
+    if (status == TUFF_OK) {
+        info->inputs = saved->ends;
+        info->outputs = saved->ends + info->input_count;
+        status = list_ends(saved, graph, "outputs", "probabilities\n", &saved->output_names, saved->ends + info->input_count,
                            TUFF_MODEL_OUTPUTS, &info->output_count, error);
+    }
     if (status == TUFF_OK) status = check_ends(saved, error);
     if (status == TUFF_OK) status = tuff_leaves_of_graph(saved->context, graph, &leaves, error);
     info->training = tuff_tensors_text(saved->tensors, TUFF_PLACE_KEY) != NULL;
     if (status == TUFF_OK) status = tuff_leaves_match(&leaves, saved->tensors, saved->file, !info->training, error);
     saved->leaf_count = leaves.count;
-    info->inputs = saved->inputs;
-    info->outputs = saved->outputs;
     info->class_names = saved->labels;
     info->sample_bytes = (uint64_t)info->preprocess.channels * info->preprocess.height * info->preprocess.width;
     info->parameter_count = count_parameters(graph);
@@ -289,11 +290,6 @@ static tuff_status write_leaves(struct tuff_predictor *p, const struct tuff_save
     return TUFF_OK;
 }
 
-static size_t bytes_of(const struct tuff_model_output *end)
-{
-    return (size_t)tuff_dtype_size(end->type.dtype, tuff_shape_count(&end->type.shape));
-}
-
 /* Input or output of a size: NAME, or NAME.SIZE. */
 static tuff_val find_end(const struct tuff_graph *g, const char *name, uint32_t size)
 {
@@ -318,8 +314,7 @@ static uint32_t batch_of(const struct tuff_predictor *p, const struct tuff_saved
     unsigned batch = 0;
     if (!text || sscanf(text, "%9u", &batch) != 1 || batch < 2) return 1;
     for (uint32_t i = 0; i < p->input_count + p->output_count; i++) {
-        const bool in = i < p->input_count;
-        const struct tuff_type one = in ? saved->inputs[i].type : saved->outputs[i - p->input_count].type;
+        const struct tuff_type one = saved->ends[i].type;
         struct tuff_type type = tuff_type_of(p->graph, find_end(p->graph, p->names[i], batch));
         if (type.dtype != one.dtype || type.shape.rank != one.shape.rank + 1 || type.shape.dim[0] != batch ||
             memcmp(type.shape.dim + 1, one.shape.dim, one.shape.rank * sizeof *one.shape.dim) != 0)
@@ -335,16 +330,12 @@ static tuff_status start(struct tuff_predictor *p, struct tuff_device *device, c
     p->input_count = saved->info.input_count;
     p->output_count = saved->info.output_count;
     size_t largest = 0;
-    for (uint32_t i = 0; i < p->input_count; i++) {
-        p->names[i] = tuff_strdup(p->context, saved->inputs[i].name);
-        p->input_bytes[i] = bytes_of(&saved->inputs[i]);
-        if (p->input_bytes[i] > largest) largest = p->input_bytes[i];
+    for (uint32_t i = 0; i < p->input_count + p->output_count; i++) {
+        const struct tuff_type *type = &saved->ends[i].type;
+        p->names[i] = tuff_strdup(p->context, saved->ends[i].name);
+        p->bytes[i] = (size_t)tuff_dtype_size(type->dtype, tuff_shape_count(&type->shape));
+        if (i < p->input_count && p->bytes[i] > largest) largest = p->bytes[i];
         if (!p->names[i]) return tuff_fail_memory(p->context, error);
-    }
-    for (uint32_t i = 0; i < p->output_count; i++) {
-        p->names[p->input_count + i] = tuff_strdup(p->context, saved->outputs[i].name);
-        p->output_bytes[i] = bytes_of(&saved->outputs[i]);
-        if (!p->names[p->input_count + i]) return tuff_fail_memory(p->context, error);
     }
     p->batch = batch_of(p, saved);
     if (p->batch > 1 && !(p->padded = tuff_alloc(p->context, p->batch * largest)))
@@ -388,7 +379,7 @@ static tuff_status run_part(struct tuff_predictor *p, const struct tuff_sized *p
                             uint64_t first, uint32_t count, void *const *outputs, struct tuff_error *error)
 {
     for (uint32_t i = 0; i < p->input_count; i++) {
-        const size_t bytes = p->input_bytes[i], inside = count * bytes, whole = part->size * bytes;
+        const size_t bytes = p->bytes[i], inside = count * bytes, whole = part->size * bytes;
         const uint8_t *samples = (const uint8_t *)inputs[i] + first * bytes;
         if (inside < whole) {
             memset(p->padded + inside, 0, whole - inside);
@@ -397,10 +388,11 @@ static tuff_status run_part(struct tuff_predictor *p, const struct tuff_sized *p
         TUFF_TRY(tuff_executable_write(part->executable, part->inputs[i], samples, whole, error));
     }
     TUFF_TRY(tuff_executable_submit(part->executable, NULL, error));
-    for (uint32_t i = 0; i < p->output_count; i++)
+    for (uint32_t i = 0; i < p->output_count; i++) {
+        const size_t bytes = p->bytes[p->input_count + i];
         if (outputs[i])
-            TUFF_TRY(tuff_executable_read(part->executable, i, (uint8_t *)outputs[i] + first * p->output_bytes[i],
-                                          count * p->output_bytes[i], error));
+            TUFF_TRY(tuff_executable_read(part->executable, i, (uint8_t *)outputs[i] + first * bytes, count * bytes, error));
+    }
     return TUFF_OK;
 }
 
