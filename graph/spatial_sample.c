@@ -196,10 +196,27 @@ tuff_val tuff_affine_sample(struct tuff_graph *g, tuff_val x, tuff_val map, stru
     return tuff_reshape(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], to.dim[0], to.dim[1]));
 }
 
-/* Element i of n as a number of -1 .. 1. */
-static double normal_place(uint32_t i, uint32_t n, bool align_corners)
+tuff_val tuff_affine_places(struct tuff_graph *g, tuff_val theta, const uint32_t *size, uint32_t axes, bool align_corners,
+                            double alone)
 {
-    return align_corners ? n > 1 ? 2.0 * i / (n - 1) - 1 : 0 : (2.0 * i + 1) / n - 1;
+    struct tuff_shape to = {.rank = axes + 2, .dim = {tuff_type_of(g, theta).shape.dim[0]}};
+    uint64_t count = 1;
+    for (uint32_t k = 0; k < axes; k++) count *= to.dim[1 + k] = size[k];
+    to.dim[1 + axes] = axes;
+    double *places = tuff_graph_alloc(g, (size_t)count * (axes + 1) * sizeof *places);
+    for (uint64_t i = 0; places && i < count; i++) {
+        double *place = places + i * (axes + 1);
+        uint64_t rest = i;
+        for (uint32_t k = 0; k < axes; k++) { /* the last axis is the first number */
+            const uint32_t n = size[axes - 1 - k], at = (uint32_t)(rest % n);
+            place[k] = !align_corners ? (2.0 * at + 1) / n - 1 : n > 1 ? 2.0 * at / (n - 1) - 1 : alone;
+            rest /= n;
+        }
+        place[axes] = 1;
+    }
+    if (!places) return 0;
+    tuff_val at = tuff_constant(g, (struct tuff_type){TUFF_F64, TUFF_SHAPE(1, (uint32_t)count, axes + 1)}, places);
+    return tuff_reshape(g, tuff_matmul(g, at, theta, (struct tuff_matmul_params){.transpose_b = true}), to);
 }
 
 tuff_val tuff_affine_grid(struct tuff_graph *g, tuff_val theta, struct tuff_affine_grid_params p)
@@ -212,14 +229,5 @@ tuff_val tuff_affine_grid(struct tuff_graph *g, tuff_val theta, struct tuff_affi
     if (!count || count > INT32_MAX / 3)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "affine_grid", &theta, 1, "%u x %u is no size of a picture", p.height,
                                  p.width);
-    double *places = tuff_arena_alloc(&g->arena, (size_t)count * 3 * sizeof *places);
-    if (!places) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-    for (uint64_t i = 0; i < count; i++) {
-        places[3 * i] = normal_place((uint32_t)(i % p.width), p.width, p.align_corners);
-        places[3 * i + 1] = normal_place((uint32_t)(i / p.width), p.height, p.align_corners);
-        places[3 * i + 2] = 1;
-    }
-    tuff_val at = tuff_constant(g, (struct tuff_type){TUFF_F64, TUFF_SHAPE(1, (uint32_t)count, 3)}, places);
-    tuff_val grid = tuff_matmul(g, at, theta, (struct tuff_matmul_params){.transpose_b = true});
-    return tuff_reshape(g, grid, TUFF_SHAPE(s.dim[0], p.height, p.width, 2));
+    return tuff_affine_places(g, theta, (const uint32_t[]){p.height, p.width}, 2, p.align_corners, 0);
 }

@@ -178,9 +178,7 @@ static tuff_status bind(struct tuff_onnx_runner *r, const struct plan *plan, uin
     char name[180];
     *bound = (struct tuff_onnx_bound){.shape = shape_of(a)};
     const uint64_t count = tuff_shape_count(&bound->shape);
-    if (!row->bits)
-        return tuff_fail(r->context, error, TUFF_ERR_UNSUPPORTED, "%s: input \"%.*s\" has a type that is not covered",
-                         r->onnx->path, TUFF_SPAN_TEXT(r->onnx->inputs[i]->name));
+    if (!row->bits) return TUFF_OK; /* building refuses it */
     if (count && r->compile_time[i] && count <= TUFF_ONNX_KNOWN) {
         double *known = tuff_arena_alloc(&r->arena, (size_t)count * sizeof *known);
         bound->known = known;

@@ -481,34 +481,19 @@ BUILD(grid_sample)
 /* theta [n, r, r + 1] times the places of a regular grid, (across, down, .., 1). */
 BUILD(affine_grid)
 {
-    int64_t size[TUFF_MAX_RANK];
-    uint32_t count, places = 1;
-    if (!tuff_on_list(o, 1, size, &count)) return false;
-    const uint32_t rank = count - 2;
-    const bool align = tuff_on_int(o, "align_corners", 0);
+    int64_t list[TUFF_MAX_RANK];
+    uint32_t count, size[3];
+    uint64_t places = 1;
+    if (!tuff_on_list(o, 1, list, &count)) return false;
     if (count < 4 || count > 5) return tuff_on_bad(o, "its size has %u numbers", count);
-    for (uint32_t i = 0; i < rank; i++) {
-        if (size[i + 2] < 1 || size[i + 2] > 1 << 14)
-            return tuff_on_bad(o, "an axis has %lld elements", (long long)size[i + 2]);
-        places *= (uint32_t)size[i + 2];
+    for (uint32_t i = 0; i < count - 2; i++) {
+        if (list[i + 2] < 1 || list[i + 2] > 1 << 14)
+            return tuff_on_bad(o, "an axis has %lld elements", (long long)list[i + 2]);
+        places *= size[i] = (uint32_t)list[i + 2];
     }
-    double *table = places <= 1 << 24 ? tuff_on_alloc(o, (size_t)places * (rank + 1) * sizeof *table) : NULL;
-    if (!table) return tuff_on_failed(o) ? false : tuff_on_refuse(o, "it has %u places", places);
-    for (uint32_t p = 0; p < places; p++) {
-        uint32_t rest = p;
-        for (uint32_t i = rank; i-- > 0;) {
-            const uint32_t n = (uint32_t)size[i + 2], at = rest % n;
-            table[p * (rank + 1) + rank - 1 - i] = align ? (n == 1 ? -1 : -1 + 2.0 * at / (n - 1)) : -1 + (2.0 * at + 1) / n;
-            rest /= n;
-        }
-        table[p * (rank + 1) + rank] = 1;
-    }
-    const tuff_val base = tuff_on_make(o, TUFF_ONNX_FLOAT, TUFF_SHAPE(1, places, rank + 1), table).v;
-    const tuff_val y = tuff_matmul(g, base, tuff_on_f32(o, 0), (struct tuff_matmul_params){.transpose_b = true});
-    struct tuff_shape shape = {.rank = rank + 2, .dim = {o->in[0].shape.dim[0]}};
-    for (uint32_t i = 0; i < rank; i++) shape.dim[i + 1] = (uint32_t)size[i + 2];
-    shape.dim[rank + 1] = rank;
-    return tuff_on_put(o, 0, tuff_reshape(g, y, shape));
+    if (places > 1 << 24) return tuff_on_refuse(o, "it has %llu places", (unsigned long long)places);
+    const bool align = tuff_on_int(o, "align_corners", 0);
+    return tuff_on_put(o, 0, tuff_affine_places(g, tuff_on_f32(o, 0), size, count - 2, align, -1));
 }
 
 /* Each region [rois, 4] of a picture is cut into cells, whose means (or largest) of some samples are the result. */

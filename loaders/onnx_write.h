@@ -93,7 +93,6 @@ struct tuff_span tuff_ow_cast(struct tuff_onnx_sheet *s, struct tuff_span x, enu
 /* Of the last node: the name of its result; one more result. */
 struct tuff_span tuff_ow_result(const struct tuff_onnx_sheet *s);
 struct tuff_span tuff_ow_more(struct tuff_onnx_sheet *s);
-void tuff_ow_rename(struct tuff_onnx_sheet *s, struct tuff_span name);
 /* The value of a leaf, constant or operator: onnx_write_ops.c. */
 bool tuff_ow_value(struct tuff_onnx_task *t);
 /* Operand k is read from here: of rows, what is only stretched is left to ONNX's own broadcasting; 0: it is none, or one number. */
