@@ -213,14 +213,6 @@ static tuff_val param(const struct tuff_module *l, const char *part, const char 
     return tuff_module_param(l, name, shape, init, standard);
 }
 
-/* Part k of [k, n, h], or 0 of 0 */
-static tuff_val state_of(struct tuff_graph *g, tuff_val v, uint32_t k)
-{
-    struct tuff_shape s = tuff_type_of(g, v).shape;
-    if (!v || !tuff_graph_ok(g)) return 0;
-    return tuff_reshape(g, tuff_slice_axis(g, v, 0, k, 1, 1), TUFF_SHAPE(s.dim[1], s.dim[2]));
-}
-
 /* Loop number k, over x [t, n, e]; its name's ending. */
 static struct tuff_recurrent one_of(const struct tuff_module *l, const struct tuff_layer_recurrent_params *p, tuff_val x,
                                     uint32_t k, const char *suffix, bool reverse)
@@ -236,8 +228,8 @@ static struct tuff_recurrent one_of(const struct tuff_module *l, const struct tu
         one.b_hh = param(l, "bias_hh", suffix, TUFF_SHAPE(rows), p->bias, within);
     }
     if (p->proj_size) one.w_hr = param(l, "weight_hr", suffix, TUFF_SHAPE(width, p->units), p->weight_hh, within);
-    one.h_0 = state_of(l->g, p->h_0, k);
-    one.c_0 = state_of(l->g, p->c_0, k);
+    one.h_0 = p->h_0 ? tuff_take_axis(l->g, p->h_0, 0, k) : 0;
+    one.c_0 = p->c_0 ? tuff_take_axis(l->g, p->c_0, 0, k) : 0;
     return tuff_recurrent(l->g, x, &one);
 }
 

@@ -155,8 +155,7 @@ static tuff_val transposed_volumes(struct tuff_graph *g, const tuff_val *in, con
         struct tuff_pad_attrs pad = {.before = {0, t * c->dilation[0]},
                                      .after = {0, (kd - 1 - t) * c->dilation[0] + c->output_pad[0]},
                                      .interior = {0, c->stride[0] - 1}};
-        tuff_val tap = tuff_slice_axis(g, each, 3, t, 1, 1);
-        tap = tuff_reshape(g, tap, TUFF_SHAPE(x.dim[0], d, co, s.dim[2], s.dim[3]));
+        tuff_val tap = tuff_take_axis(g, each, 3, t);
         tap = tuff_graph_add(g, &tuff_op_pad, &tap, 1, &pad);
         sum = sum ? tuff_add(g, sum, tap) : tap;
     }

@@ -47,12 +47,11 @@ static tuff_val flat_places(const struct tuff_onnx_op *o, uint32_t batch, uint32
     struct tuff_graph *g = o->g;
     const tuff_val places = tuff_on_i32(o, 1);
     const struct tuff_shape *x = &o->in[0].shape;
-    struct tuff_shape shape = o->in[1].shape;
-    const uint32_t last = --shape.rank;
+    const uint32_t last = o->in[1].shape.rank - 1;
     tuff_val flat = 0;
     for (uint32_t k = 0; k < r; k++) {
         const uint32_t n = x->dim[batch + k];
-        tuff_val at = tuff_reshape(g, tuff_slice_axis(g, places, last, k, 1, 1), shape);
+        tuff_val at = tuff_take_axis(g, places, last, k);
         const tuff_val zero = tuff_on_one(g, TUFF_I32, 0), most = tuff_on_one(g, TUFF_I32, n - 1.0);
         at = tuff_minimum(g, tuff_maximum(g, tuff_on_from_end(g, at, n), zero), most);
         flat = flat ? tuff_add(g, tuff_on_times(g, flat, n), at) : at;
@@ -134,8 +133,7 @@ BUILD(one_hot)
     shape.dim[axis] = (uint32_t)depth[0];
     const tuff_val at = tuff_unsqueeze(g, tuff_on_from_end(g, tuff_on_i32(o, 0), depth[0]), axis);
     const tuff_val hit = tuff_equal(g, tuff_iota(g, shape, axis), at);
-    const tuff_val values = tuff_on(o, 2), off = tuff_reshape(g, tuff_slice_axis(g, values, 0, 0, 1, 1), SCALAR),
-                   on = tuff_reshape(g, tuff_slice_axis(g, values, 0, 1, 1, 1), SCALAR);
+    const tuff_val values = tuff_on(o, 2), off = tuff_take_axis(g, values, 0, 0), on = tuff_take_axis(g, values, 0, 1);
     return tuff_on_put_as(o, 0, tuff_select(g, hit, on, off), o->in[2].type);
 }
 

@@ -109,17 +109,6 @@ static tuff_val turned(struct tuff_graph *g, tuff_val a, tuff_val w) /* a w^T */
     return tuff_matmul(g, a, w, (struct tuff_matmul_params){.transpose_b = true});
 }
 
-/* Row d of a value, without that axis; 0 of 0. */
-static tuff_val row_of(struct tuff_graph *g, tuff_val v, uint32_t d)
-{
-    if (!v) return 0;
-    struct tuff_shape shape = tuff_type_of(g, v).shape;
-    const tuff_val row = tuff_slice_axis(g, v, 0, d, 1, 1);
-    for (uint32_t i = 1; i < shape.rank; i++) shape.dim[i - 1] = shape.dim[i];
-    shape.rank--;
-    return tuff_reshape(g, row, shape);
-}
-
 /* in: operands, each of this direction. */
 enum operand { X, W, R, B, LENGTHS, H_0, C_0, P, OPERANDS };
 static struct tuff_recurrent run_direction(struct tuff_graph *g, struct tuff_recurrence r, uint32_t gates,
@@ -187,7 +176,8 @@ BUILD(recurrent)
     }
     r.h = h, r.user = &c;
     for (uint32_t d = 0; d < directions; d++) {
-        for (uint32_t i = 0; i < OPERANDS; i++) one[i] = i == X || i == LENGTHS ? in[i] : row_of(g, in[i], d);
+        for (uint32_t i = 0; i < OPERANDS; i++)
+            one[i] = in[i] && i != X && i != LENGTHS ? tuff_take_axis(g, in[i], 0, d) : in[i];
         r.reverse = reverse || d == 1;
         results[d] = run_direction(g, r, c.gates, one);
     }

@@ -364,6 +364,15 @@ tuff_val tuff_slice_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32
     return tuff_slice(g, x, starts, steps, shape.dim);
 }
 
+tuff_val tuff_take_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t at)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    tuff_val one = tuff_slice_axis(g, x, axis, at, 1, 1);
+    for (uint32_t i = axis + 1; i < shape.rank; i++) shape.dim[i - 1] = shape.dim[i];
+    shape.rank -= shape.rank > 0;
+    return one ? tuff_reshape(g, one, shape) : 0;
+}
+
 static struct tuff_coords slice_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     const struct tuff_slice_attrs *attrs = value->attrs;

@@ -37,6 +37,8 @@ void tuff_strides(const struct tuff_shape *shape, uint64_t *strides);
 void tuff_around_axis(const struct tuff_shape *shape, int axis, uint64_t *outer, uint64_t *inner);
 /* `size` elements of x along one axis, from `start` on, `step` apart. */
 tuff_val tuff_slice_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, int32_t step, uint32_t size);
+/* What lies at one place of an axis, without the axis. */
+tuff_val tuff_take_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t at);
 
 /* Swaps the last two axes alone. */
 bool tuff_is_transpose(const struct tuff_graph *g, tuff_val v);
