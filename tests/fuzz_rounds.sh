@@ -4,7 +4,7 @@
 #
 #   tests/fuzz_rounds.sh [--coverage] [READER...]
 #       --coverage       says which lines of the reader's sources were run, of those that a reader can run; names the others
-#       TUFF_FUZZ_RUNS=N      rounds of each (20000)
+#       TUFF_FUZZ_RUNS=N      rounds of each (10000)
 #       TUFF_FUZZ_CORPUS=DIR  where inputs that reach something new are kept, and taken from by the next call
 #
 # For one long run: cmake --preset fuzz && cmake --build --preset fuzz && build/fuzz/bin/fuzz-seeds SEEDS
@@ -110,7 +110,7 @@ run_reader() { # READER TARGET LONGEST SOURCES LEFT-OUT
     for file in tests/data/fuzz/"$reader"/*; do
         [ ! -e "$file" ] || "$@" "$file" > "$work/log" 2>&1 || { status=1; echo "$file:"; tail -n 30 "$work/log"; }
     done
-    "$@" -runs="${TUFF_FUZZ_RUNS:-20000}" -seed=1 -max_len="$longest" -print_final_stats=1 "$corpus" "$work/seeds/$reader" \
+    "$@" -runs="${TUFF_FUZZ_RUNS:-10000}" -seed=1 -max_len="$longest" -print_final_stats=1 "$corpus" "$work/seeds/$reader" \
         > "$work/log" 2>&1 || { status=1; grep -A30 -E 'ERROR|runtime error|does not hold' "$work/log" | head -n 50; }
     [ $status -eq 0 ] || { failures=$((failures + 1)); echo "FAILED: $reader, fuzz-$target (its input: $build/$reader-*)"; }
     printf '%s: %s rounds in %s s, %s a second, %s places reached' "$reader" \

@@ -120,7 +120,7 @@ default() {
     build asan "-DTUFF_SHADERS_OF=$root/build/release"
     # Not what trains or measures for long, nor compares numbers alone: those run so in the matrix.
     suite "address and undefined-behaviour sanitizer, lavapipe" asan check \
-        -E '^((canary|dryrun|fuzz|lint|install|roofline|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads)$|(refs_suite|op_same_bits|op_types|example_classifier)$)'
+        -E '^((canary|dryrun|fuzz|lint|install|roofline|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|(refs_suite|op_same_bits|op_types|example_classifier)$)'
 }
 
 # ---- matrix ----
@@ -339,6 +339,7 @@ matrix() {
     long "kill -9 in a training, 200 times" train_kill 200
     long "1,000 rounds, 10,000 steps" train_rounds 1000 10000
     long "self-test with the kernels of other devices" op_selftest all
+    task "fuzzing, 200,000 rounds of each reader" env TUFF_FUZZ_RUNS=200000 sh tests/fuzz_rounds.sh || true
     task "ResNet-50's head beside PyTorch's" sh tests/torch_transfer.sh small resnet50 || true
     task "mutations: those of the list, 20 drawn" python3 tests/mutate.py --count 20 --minutes 120 || true
     task "format" format_check || true
