@@ -38,6 +38,7 @@ json 'r["runs"] and ops["ConvInteger"] == 2 and cost["multiply_adds"] > 28 * 28 
 json 'r["runs"] and r["inputs"][2]["shape"] == [] and any(n["within"] is not None for n in r["nodes"]) and r["parameters"]["numbers"] > 500000' "$models/silero-vad/model.onnx" --value sr=16000 --shape input=1,576
 json 'r["runs"] is None and r["kind"] == "safetensors" and len(r["arrays"]) == 15 and r["parameters"]["bytes"] == 4 * r["parameters"]["numbers"]' "$models/silero-vad-safetensors/model.safetensors"
 json 'r["kind"] == "HDF5" and len(r["arrays"]) == 8' tests/data/weights/small.h5
+json 'r["kind"] == "PyTorch" and len(r["arrays"]) == 28 and {a["name"]: a["shape"] for a in r["arrays"]}["turned"] == [4, 3]' tests/data/weights/old.pth
 json 'r["kind"] == "numpy" and r["arrays"][0]["shape"] == [1, 1600, 1]' "$models/yunet-n/outputs/0_cls_8.npy"
 for model in "$models"/*/model.onnx; do # each is read, and either runs or says why
     json 'r["runs"] or (r["runs"] is False and r["reason"])' "$model"

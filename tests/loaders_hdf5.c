@@ -193,8 +193,9 @@ static void test_any(struct loaders_test *test)
     open_any(test, TUFF_SOURCE_DIR "/tests/data/weights/small.h5", "HDF5", TUFF_COUNT(wanted));
     expect(test, tuff_npy_write(test->context, path, &array, NULL) == TUFF_OK, "npy", "written", "not");
     open_any(test, path, "numpy", 1);
+    open_any(test, TUFF_SOURCE_DIR "/tests/data/weights/old.pth", "PyTorch", 28);
 #if TUFF_HAVE_ZIP
-    open_any(test, TUFF_SOURCE_DIR "/tests/data/weights/mixed.pth", "PyTorch", 22);
+    open_any(test, TUFF_SOURCE_DIR "/tests/data/weights/mixed.pth", "PyTorch", 28);
     expect(test, tuff_npz_write(test->context, path, &array, 1, NULL) == TUFF_OK, "npz", "written", "not");
     open_any(test, path, "numpy", 1);
 #endif

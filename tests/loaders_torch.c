@@ -1,5 +1,5 @@
-/* loaders_torch.c - PyTorch's files: one that it wrote (tests/data/weights/make.py), every length, every flipped bit, every failed allocation;
- * pickles made here that it would never write. */
+/* loaders_torch.c - PyTorch's files: two that it wrote (tests/data/weights/make.py), every length, every flipped bit, every failed allocation;
+ * pickles made here that it would never write; a network that many use, beside the same one as safetensors. */
 #include "tests/loaders_support.h"
 #include "tests/torch_pickles.h"
 
@@ -15,8 +15,6 @@ static tuff_status decode(struct loaders_test *test, const uint8_t *file, size_t
     *tensors = NULL;
     return tuff_torch_decode(test->context, (struct tuff_span){file, bytes}, 0, tensors, error);
 }
-
-#if TUFF_HAVE_ZIP
 
 struct file {
     uint8_t *data;
@@ -50,7 +48,13 @@ static const struct {
     {"f64", "F64 []", "\0\0\0\0\0\0\x04\x40", 8},
     {"i64", "I64 [2]", "\1\0\0\0\0\0\0\0\xfe\xff\xff\xff\xff\xff\xff\xff", 16},
     {"bool", "BOOL [2]", "\1\0", 2},
+    {"i8", "I8 [2]", "\1\xfe", 2},
+    {"i16", "I16 [2]", "\1\0\xfe\xff", 4},
+    {"i32", "I32 [2]", "\1\0\0\0\xfe\xff\xff\xff", 8},
+    {"u8", "U8 [2]", "\1\xff", 2},
     {"u16", "U16 [2]", "\1\0\xff\xff", 4},
+    {"u32", "U32 [2]", "\1\0\0\0\xff\xff\xff\xff", 8},
+    {"u64", "U64 [2]", "\1\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", 16},
     {"f8", "F32 [2]", F(1, -448), 8},
     {"list.0", "F32 [4]", F(0, 1, 2, 3), 16},
     {"list.1.0", "F32 [4]", F(4, 5, 6, 7), 16},
@@ -71,27 +75,27 @@ static void check_mixed(struct loaders_test *test, const struct tuff_tensors *te
     }
 }
 
-static void test_mixed(struct loaders_test *test)
+static void test_mixed(struct loaders_test *test, const char *path, size_t step)
 {
     struct file file;
     struct tuff_tensors *tensors;
     struct tuff_error error = {0};
-    file.data = file_read(TUFF_SOURCE_DIR "/tests/data/weights/mixed.pth", &file.bytes);
+    file.data = file_read(path, &file.bytes);
     if (!file.data) {
-        expect(test, false, "mixed.pth", "a file", "none");
+        expect(test, false, path, "a file", "none");
         return;
     }
-    expect_status(test, "mixed.pth", TUFF_OK, decode(test, file.data, file.bytes, &tensors, &error), &error, NULL);
+    expect_status(test, path, TUFF_OK, decode(test, file.data, file.bytes, &tensors, &error), &error, NULL);
     if (tensors) {
-        expect_number(test, "tensors", 22, (long long)tuff_tensors_count(tensors));
+        expect_number(test, "tensors", 28, (long long)tuff_tensors_count(tensors));
         expect_text(test, "left out", "5 values that are no tensors, first \"epoch\"",
                     tuff_tensors_text(tensors, "left out"));
         check_mixed(test, tensors);
     }
     tuff_tensors_destroy(tensors);
-    for (size_t n = 0; n < file.bytes; n += n < 200 ? 1 : 37)
+    for (size_t n = 0; n < file.bytes; n += n < 200 ? 1 : step)
         expect_refused(test, "cut off", decode(test, file.data, n, &tensors, &error), &error);
-    for (size_t bit = 0; bit < file.bytes * 8; bit += 3) { /* what is read all the same lies in the file: under sanitizers */
+    for (size_t bit = 0; bit < file.bytes * 8; bit += 7) { /* what is read all the same lies in the file: under sanitizers */
         file.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         tuff_status status = decode(test, file.data, file.bytes, &tensors, &error);
         if (status != TUFF_OK) expect_refused(test, "a bit flipped", status, &error);
@@ -105,6 +109,70 @@ static void test_mixed(struct loaders_test *test)
     free(file.data);
 }
 
+/* ---- before 1.6 -------------------------------------------------------------------------------------------------------------------- */
+
+static void test_old(struct loaders_test *test)
+{
+    static uint8_t tar[1024] = "sys_info";
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    const char *kind = NULL;
+    for (size_t i = 0; i < TUFF_COUNT(old_cases); i++) {
+        const struct pickle_case *c = &old_cases[i];
+        tuff_status status = decode(test, (const uint8_t *)c->pickle, c->length, &tensors, &error);
+        expect_status(test, c->what, c->status, status, &error, c->sentence);
+        for (size_t n = 0; c->status == TUFF_OK && n < c->length; n++) {
+            struct tuff_tensors *part = NULL;
+            expect_refused(test, c->what, decode(test, (const uint8_t *)c->pickle, n, &part, &error), &error);
+        }
+        if (tensors) {
+            const struct tuff_array a = tuff_tensors_get(tensors, 0);
+            expect_text(test, c->what, "a", a.name);
+            expect(test, a.bytes == 16 && !memcmp(a.data, four, 16), c->what, "its elements", "others");
+        }
+        tuff_tensors_destroy(tensors);
+    }
+    memcpy(tar + 257, "ustar", 5);
+    expect_status(test, "a tar archive", TUFF_ERR_UNSUPPORTED, decode(test, tar, sizeof tar, &tensors, &error), &error,
+                  "before 0.1.10");
+    expect(test, tuff_tensors_kind(test->context, scratch_write(test, "tar", tar, sizeof tar), &kind, NULL) == TUFF_OK,
+           "a tar archive", "a kind", "none");
+    expect_text(test, "a tar archive", "PyTorch", kind ? kind : "none");
+}
+
+/* A network that many use, as its authors gave it away, and the same tensors as safetensors. */
+static void test_real(struct loaders_test *test)
+{
+#if TUFF_HAVE_JSON
+    const char *weights = getenv("TUFF_MODELS");
+    char path[1000];
+    struct tuff_tensors *old = NULL, *same = NULL;
+    snprintf(path, sizeof path, "%s/efficientnet-lite0/efficientnet-lite0.pth", weights ? weights : "");
+    if (!weights || tuff_tensors_open(test->context, path, 0, &old, NULL) == TUFF_ERR_FILE) {
+        puts("loaders_torch: efficientnet-lite0.pth is left out: TUFF_MODELS names no folder that fetch_models.py wrote");
+        return;
+    }
+    snprintf(path, sizeof path, "%s/efficientnet-lite0/model.safetensors", weights);
+    expect(test, tuff_tensors_open(test->context, path, 0, &same, NULL) == TUFF_OK, path, "read", "not");
+    if (old && same) expect_number(test, path, (long long)tuff_tensors_count(same), (long long)tuff_tensors_count(old));
+    for (size_t i = 0; old && same && i < tuff_tensors_count(same); i++) {
+        const struct tuff_array a = tuff_tensors_get(same, i);
+        struct tuff_array b = {0};
+        const bool there = tuff_tensors_find(old, a.name, &b), single = a.rank == 1 && a.dim[0] == 1; /* for want of [] */
+        expect(test,
+               there && b.element == a.element && b.bytes == a.bytes && !memcmp(b.data, a.data, (size_t)a.bytes) &&
+                   (single ? b.rank == 0 : b.rank == a.rank && !memcmp(b.dim, a.dim, a.rank * sizeof a.dim[0])),
+               a.name, "as in the safetensors", there ? "another" : "none");
+    }
+    expect(test, old != NULL, "efficientnet-lite0.pth", "read", "not");
+    tuff_tensors_destroy(old);
+    tuff_tensors_destroy(same);
+#else
+    (void)test;
+#endif
+}
+
+#if TUFF_HAVE_ZIP
 /* ---- pickles that PyTorch would not write ------------------------------------------------------------------------------------------ */
 
 static tuff_status read_pickle(struct loaders_test *test, const char *pickle, size_t length, const char *order,
@@ -145,9 +213,6 @@ static void test_archives(struct loaders_test *test)
     const struct zip_member other = {"a/other", four, 16, 16, tuff_crc32(0, four, 16), 0, 0};
     expect_status(test, "no pickle", TUFF_ERR_FORMAT, decode(test, file, zip_make(file, &other, 1), &tensors, &error),
                   &error, "no data.pkl");
-    static const uint8_t old[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-    expect_status(test, "before 1.6", TUFF_ERR_UNSUPPORTED, decode(test, old, sizeof old - 1, &tensors, &error), &error,
-                  "before 1.6");
     expect_status(test, "no archive", TUFF_ERR_FORMAT, decode(test, four, 16, &tensors, &error), &error,
                   "no file of PyTorch's");
     memset(deep, ']', 1000), memset(deep + 1000, 'a', 999), deep[1999] = '.';
@@ -191,21 +256,6 @@ static void test_greedy(struct loaders_test *test)
     free(pickle);
 }
 
-#else
-static void test_mixed(struct loaders_test *test)
-{
-    static const uint8_t zip[32] = "PK\3\4";
-    struct tuff_tensors *tensors;
-    struct tuff_error error = {0};
-    expect_status(test, "without libzip", TUFF_ERR_UNSUPPORTED, decode(test, zip, sizeof zip, &tensors, &error), &error,
-                  "TUFF_ZIP");
-}
-static void test_pickles(struct loaders_test *test) { (void)test; }
-static void test_archives(struct loaders_test *test) { (void)test; }
-static void test_greedy(struct loaders_test *test) { (void)test; }
-#endif
-
-#if TUFF_HAVE_ZIP
 static void test_paths(struct loaders_test *test)
 {
     struct tuff_tensors *tensors = NULL;
@@ -222,12 +272,21 @@ int main(void)
 {
     struct loaders_test test;
     loaders_begin(&test, "loaders_torch");
-    test_mixed(&test);
+    test_mixed(&test, TUFF_SOURCE_DIR "/tests/data/weights/old.pth", 1);
+    test_old(&test);
+    test_real(&test);
+#if TUFF_HAVE_ZIP
+    test_mixed(&test, TUFF_SOURCE_DIR "/tests/data/weights/mixed.pth", 37);
     test_pickles(&test);
     test_archives(&test);
     test_greedy(&test);
-#if TUFF_HAVE_ZIP
     test_paths(&test);
+#else
+    static const uint8_t zip[32] = "PK\3\4";
+    struct tuff_tensors *tensors;
+    struct tuff_error error = {0};
+    expect_status(&test, "without libzip", TUFF_ERR_UNSUPPORTED, decode(&test, zip, sizeof zip, &tensors, &error), &error,
+                  "TUFF_ZIP");
 #endif
     return loaders_end(&test);
 }

@@ -62,7 +62,9 @@ static const struct pickle_case {
     CASE("a list of itself twice", "]\x94(h\0h\0e.", "little", TUFF_ERR_FORMAT, "in themselves"),
     CASE("a call of no function", "N)R.", "little", TUFF_ERR_FORMAT, "no function"),
     CASE("a call of a type", "ctorch\nfloat32\n)R.", "little", TUFF_ERR_FORMAT, "no function"),
-    CASE("a filled dict", "ccollections\nOrderedDict\n]\x85R.", "little", TUFF_ERR_UNSUPPORTED, "arguments"),
+    CASE("a dict of None", "ccollections\nOrderedDict\nN\x85R.", "little", TUFF_ERR_UNSUPPORTED, "of no list"),
+    CASE("a dict of two", "ccollections\nOrderedDict\n]]\x86R.", "little", TUFF_ERR_UNSUPPORTED, "of no list"),
+    CASE("a dict of no pairs", "ccollections\nOrderedDict\n]]a\x85R.", "little", TUFF_ERR_FORMAT, "of no pairs"),
     CASE("other values", "(ctorch\nSize\n)RctorchX\n\nNe", "little", TUFF_ERR_UNSUPPORTED, "calls"),
     CASE("values of all kinds",
          "\x80\3](N\x88\x89J\xff\xff\xff\xffM\1\1\x8a\1\xff\x8a\x0a"
@@ -105,6 +107,92 @@ static const struct pickle_case {
          "big", TUFF_ERR_UNSUPPORTED, "big-endian"),
     CASE("a name twice", "}(X\1\0\0\0a" REBUILD FLOATS "K\0K\4\x85K\1\x85" END "q\0X\1\0\0\0ah\0u.", "little",
          TUFF_ERR_FORMAT, "two arrays are called"),
+};
+
+/* Files of the form before 1.6, whole. */
+#define MAGIC "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+#define HEAD                                                                                                                \
+    "\x80\2" MAGIC "\x80\2M\xe9\3."                                                                                         \
+    "\x80\2}X\x0d\0\0\0little_endian\x88s."
+#define KEYS                                                                                                                \
+    "\x80\2]X\1\0\0\0"                                                                                                      \
+    "0"                                                                                                                     \
+    "a."
+#define FOUR                                                                                                                \
+    "\4\0\0\0\0\0\0\0"                                                                                                      \
+    "\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40"
+#define OF_FOUR "\x80\2" REBUILD FLOATS "K\0K\4\x85K\1\x85" END "."
+static const struct pickle_case old_cases[] = {
+#define OLD(what, file, status, sentence) CASE(what, file, NULL, status, sentence)
+    OLD("a tensor", HEAD DICT_OF(REBUILD FLOATS "K\0K\2K\2\x86K\2K\1\x86" END) KEYS FOUR, TUFF_OK, NULL),
+    OLD("of a big-endian machine",
+        "\x80\2" MAGIC "\x80\2M\xe9\3."
+        "\x80\2}X\x0d\0\0\0little_endian\x89s." DICT_OF(REBUILD FLOATS "K\0K\4\x85K\1\x85" END) KEYS FOUR,
+        TUFF_OK, NULL),
+    OLD("by protocol 4",
+        "\x80\4\x95\x0d\0\0\0\0\0\0\0" MAGIC "\x80\4M\xe9\3."
+        "\x80\4}." DICT_OF(REBUILD FLOATS "K\0K\4\x85K\1\x85" END) KEYS FOUR,
+        TUFF_OK, NULL),
+    /* OrderedDict([["a", Parameter(_rebuild_tensor(..))]]) with a state, whose texts are bytes */
+    OLD("of 0.1 by Python 2",
+        HEAD "\x80\2ccollections\nOrderedDict\n](](U\1actorch.nn.parameter\nParameter\n"
+             "ctorch._utils\n_rebuild_tensor\n((U\7storagectorch\nFloatStorage\nU\1"
+             "0"
+             "U\3cpuK\4NtQ"
+             "K\0K\4\x85K\1\x85tR\x85R(\x88\x89Ntbee\x85R." KEYS FOUR,
+        TUFF_OK, NULL),
+    OLD("another protocol", "\x80\2" MAGIC "\x80\2M\xe8\3.", TUFF_ERR_UNSUPPORTED, "another protocol"),
+    OLD("no protocol", "\x80\2" MAGIC "N.", TUFF_ERR_UNSUPPORTED, "another protocol"),
+    OLD("only a number", "\x80\2" MAGIC, TUFF_ERR_FORMAT, "cut off"),
+    OLD("os.system", "\x80\2" MAGIC "M\xe9\3.cos\nsystem\n)R.", TUFF_ERR_UNSUPPORTED, "calls os.system"),
+    OLD("a module", HEAD "(X\6\0\0\0modulecmy\nNet\nNNtQ.", TUFF_ERR_UNSUPPORTED, "calls my.Net"),
+    OLD("a part",
+        HEAD "(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
+             "0"
+             "NK\4NK\0K\2\x87tQ.",
+        TUFF_ERR_UNSUPPORTED, "a part of another"),
+    OLD("no list", HEAD OF_FOUR "N." FOUR, TUFF_ERR_FORMAT, "have no list"),
+    OLD("a key that is no text", HEAD OF_FOUR "]K\0a." FOUR, TUFF_ERR_FORMAT, "that no tensor is of"),
+    OLD("a key of none", HEAD "N." KEYS FOUR, TUFF_ERR_FORMAT, "that no tensor is of"),
+    OLD("a key twice",
+        HEAD OF_FOUR "](X\1\0\0\0"
+                     "0"
+                     "X\1\0\0\0"
+                     "0"
+                     "e." FOUR FOUR,
+        TUFF_ERR_FORMAT, "there twice"),
+    OLD("a missing key", HEAD OF_FOUR "].", TUFF_ERR_FORMAT, "0 is missing"),
+    OLD("a mark of another pickle",
+        HEAD "Nq\0."
+             "h\0.",
+        TUFF_ERR_FORMAT, "never had"),
+    OLD("more elements", HEAD OF_FOUR KEYS "\5" FOUR, TUFF_ERR_FORMAT, "has 1029 elements, not 4"),
+    OLD("less than none", HEAD OF_FOUR KEYS "\xff\xff\xff\xff\xff\xff\xff\xff", TUFF_ERR_FORMAT, "-1 elements, not 4"),
+    OLD("no number of elements", HEAD OF_FOUR KEYS "\4\0\0\0\0\0\0", TUFF_ERR_FORMAT, "0 is cut off"),
+    OLD("no elements", HEAD OF_FOUR KEYS "\4\0\0\0\0\0\0\0", TUFF_ERR_FORMAT, "0 is cut off"),
+    OLD("one within another", /* both as long as what is left */
+        HEAD "](" FLOATS STORAGE("torch", "IntStorage", "1", "K\4") "e."
+                                                                    "](X\1\0\0\0"
+                                                                    "0"
+                                                                    "X\1\0\0\0"
+                                                                    "1"
+                                                                    "e." FOUR,
+        TUFF_ERR_FORMAT, "1 is cut off"),
+    OLD("of two types", HEAD "](" FLOATS STORAGE("torch", "IntStorage", "0", "K\4") "e." KEYS FOUR, TUFF_ERR_FORMAT,
+        "two types"),
+    OLD("of two lengths", HEAD "](" FLOATS STORAGE("torch", "FloatStorage", "0", "K\3") "e." KEYS FOUR, TUFF_ERR_FORMAT,
+        "not 3 elements"),
+    OLD("larger than the file", HEAD STORAGE("torch", "FloatStorage", "0", "J\xff\xff\xff\x7f") ".", TUFF_ERR_FORMAT,
+        "larger than the file"),
+    OLD("larger than all", HEAD STORAGE("torch", "FloatStorage", "0", "\x8a\x08\4\0\0\0\0\0\0\x40") ".", TUFF_ERR_FORMAT,
+        "larger than the file"),
+    OLD("less than no elements", HEAD STORAGE("torch", "FloatStorage", "0", "J\xff\xff\xff\xff") ".", TUFF_ERR_FORMAT,
+        "larger than the file"),
+    OLD("out of the storage", HEAD REBUILD FLOATS "K\1K\4\x85K\1\x85" END "." KEYS FOUR, TUFF_ERR_FORMAT, "lead out"),
+    OLD("no bools",
+        HEAD REBUILD STORAGE("torch", "BoolStorage", "0", "K\4") "K\0K\4\x85K\1\x85" END "." KEYS "\4\0\0\0\0\0\0\0\1\0\2\1",
+        TUFF_ERR_FORMAT, "neither 0 nor 1"),
+    OLD("two objects", HEAD OF_FOUR KEYS FOUR HEAD OF_FOUR KEYS FOUR, TUFF_ERR_UNSUPPORTED, "several objects"),
 };
 
 /* An archive of a pickle and a storage of four floats. Returns its bytes. */

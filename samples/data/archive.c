@@ -13,6 +13,12 @@ tuff_status tuff_archive_fail(struct tuff_archive *a, tuff_status status, const 
     return tuff_fail(a->context, a->error, status, "%s: %.200s%s%s", a->name, member, *member ? ": " : "", why);
 }
 
+void tuff_archive_limit(struct tuff_archive *a, size_t bytes, size_t limit)
+{
+    const uint64_t least = (uint64_t)256 << 20, most = (uint64_t)bytes * RATIO;
+    a->left = a->limit = limit ? limit : most < least ? least : most;
+}
+
 tuff_status tuff_archive_take(struct tuff_archive *a, const char *member, uint64_t bytes)
 {
     char why[100];
@@ -27,9 +33,8 @@ tuff_status tuff_archive_take(struct tuff_archive *a, const char *member, uint64
 
 tuff_status tuff_archive_open(struct tuff_archive *a, const uint8_t *data, size_t bytes, size_t limit)
 {
-    const uint64_t least = (uint64_t)256 << 20, most = (uint64_t)bytes * RATIO;
     zip_error_t why;
-    a->left = a->limit = limit ? limit : most < least ? least : most;
+    tuff_archive_limit(a, bytes, limit);
     zip_error_init(&why);
     zip_error_set(&why, ZIP_ER_NOZIP, 0);
     zip_source_t *source = zip_source_buffer_create(data, bytes, 0, &why);

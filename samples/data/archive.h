@@ -34,6 +34,8 @@ tuff_status tuff_archive_find(struct tuff_archive *archive, const char *name, st
 /* Content of a member, whose CRC-32 holds, in the arena. Errors: FORMAT (also: more than is left), UNSUPPORTED, MEMORY. */
 tuff_status tuff_archive_read(struct tuff_archive *archive, struct tuff_arena *arena, const struct tuff_member *member,
                               uint8_t **data);
+/* What tuff_archive_open does with limit, for a file that is no archive. */
+void tuff_archive_limit(struct tuff_archive *archive, size_t bytes, size_t limit);
 /* Counts bytes, as of what is read of a member (its name may be ""). Errors: FORMAT (more than are left). */
 tuff_status tuff_archive_take(struct tuff_archive *archive, const char *member, uint64_t bytes);
 /* Failure with the names of file and member, which may be "". */

@@ -229,6 +229,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_npz_write(struct tuff_context *context
 /* ---- weights of other frameworks --------------------------------------------------------------------------------------------- */
 
 /* Opens tensors that PyTorch saved by torch.save (.pt, .pth, .bin): a state dict, or dicts, lists and tuples of tensors, as checkpoints are.
+ * Both of its forms: zip archives, and what PyTorch wrote from 0.1.10 until 1.6 (pickles, then the storages, little-endian whatever machine wrote them),
+ * also in a build without libzip.
  * Source: torch/serialization.py of PyTorch 1.6 to 2.7; Python's pickletools, protocols 2 to 4.
  *   limit    most bytes of what is read and made: storages and pickle, and once more tensors that do not lie row-major without gaps, those of BOOL,
  *            and (as F32) of floats of 8 bits; 0: 256 MiB, or 100 times the file where that is more
@@ -238,7 +240,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_npz_write(struct tuff_context *context
  * file that is one tensor calls it "tensor". They are row-major, whatever their strides. Other values are left out: the text "left out" counts them.
  * Types as of tuff_safetensors_open; floats of 8 bits become F32.
  * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (anything but tensors in containers, by the name of what the file would call; complex, quantized and sparse
- * tensors; files of PyTorch before 1.6; a build without libzip). */
+ * tensors; several objects in one file; tar archives of PyTorch before 0.1.10; a zip archive in a build without libzip). */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_torch_open(struct tuff_context *context, const char *path, size_t limit,
                                                      struct tuff_tensors **tensors, struct tuff_error *error);
 /* The same from memory, which is copied. */

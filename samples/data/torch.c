@@ -1,8 +1,11 @@
-/* torch.c - state dicts and checkpoints that PyTorch wrote (.pt, .pth): a zip archive of storages and a pickle that says what is made of them.
+/* torch.c - state dicts and checkpoints that PyTorch wrote (.pt, .pth): a zip archive of storages and a pickle that says what is made of them; before
+ * 1.6 pickles one after the other, and behind them the storages.
  *
- * Source: Python's pickletools, protocols 2 to 4; torch/serialization.py and torch/_utils.py of PyTorch 1.6 to 2.7.
+ * Source: Python's pickletools, protocols 2 to 4; torch/serialization.py (_load, _legacy_load) and torch/_utils.py of PyTorch 1.6 to 2.7;
+ * torch/csrc/serialization.cpp for the storages of the older form.
  * A pickle is a program, and running one is running what a stranger wrote. This reader runs none: its stack holds plain values, it knows the opcodes
  * that tensors in containers need, and the few functions of torch._utils that they name; any other function is refused by its name. */
+#include "backend/lookup.h"
 #include "loaders/tensors.h"
 #include "samples/data/archive.h"
 #include "samples/data/weights.h"
@@ -19,16 +22,25 @@ struct value {
     uint32_t count, capacity; /* of items */
     union {
         int64_t integer;
-        const char *text;                /* [arena] */
-        struct value **items;            /* [arena] of a DICT: key, value, key, value .. */
-        const struct global *global;     /* static */
-        struct storage *storage;         /* [arena] */
-        const struct tuff_array *tensor; /* [arena] without a name */
+        const char *text;              /* [arena] */
+        struct value **items;          /* [arena] of a DICT: key, value, key, value .. */
+        const struct global *global;   /* static */
+        const struct storage *storage; /* [arena] */
+        struct tensor *tensor;         /* [arena] */
     } is;
 };
 
 /* What a pickle may name. */
-enum call { MAKES_DICT, MAKES_TENSOR, MAKES_TYPED_TENSOR, MAKES_PARAMETER, MAKES_OTHER, IS_STORAGE, IS_DTYPE };
+enum call {
+    MAKES_DICT,
+    MAKES_OLD_TENSOR,
+    MAKES_TENSOR,
+    MAKES_TYPED_TENSOR,
+    MAKES_PARAMETER,
+    MAKES_OTHER,
+    IS_STORAGE,
+    IS_DTYPE
+};
 struct global {
     const char *module, *name;
     enum call call;
@@ -37,9 +49,11 @@ struct global {
 };
 static const struct global globals[] = {
     {"collections", "OrderedDict", MAKES_DICT, 0, NULL},
+    {"torch._utils", "_rebuild_tensor", MAKES_OLD_TENSOR, 0, NULL},
     {"torch._utils", "_rebuild_tensor_v2", MAKES_TENSOR, 0, NULL},
     {"torch._utils", "_rebuild_tensor_v3", MAKES_TYPED_TENSOR, 0, NULL},
     {"torch._utils", "_rebuild_parameter", MAKES_PARAMETER, 0, NULL},
+    {"torch.nn.parameter", "Parameter", MAKES_PARAMETER, 0, NULL},
     {"torch", "Size", MAKES_OTHER, 0, NULL},
     {"torch", "device", MAKES_OTHER, 0, NULL},
     {"torch", "DoubleStorage", IS_STORAGE, TUFF_ELEMENT_F64, NULL},
@@ -75,16 +89,26 @@ static const struct global globals[] = {
 };
 
 struct storage {
-    const uint8_t *data; /* [arena] */
+    const char *key;     /* [arena] */
+    const uint8_t *data; /* [arena] or in the file; NULL: where is not known yet */
     uint64_t bytes;
     enum tuff_element element; /* 0: bytes of any */
+};
+
+struct tensor {
+    struct tuff_array array; /* without a name; its data is NULL until it is wanted (fill) */
+    const struct storage *storage;
+    const char *small;                       /* a float of 8 bits */
+    uint64_t offset, stride[TUFF_FILE_RANK]; /* in elements */
+    bool contiguous;                         /* in C order without gaps */
 };
 
 struct job {
     struct tuff_archive archive;
     struct tuff_tensors *tensors;
-    const char *folder;        /* of the archive, with its '/' */
-    struct storage **storages; /* [arena] of each member, or NULL */
+    const char *folder;        /* of the archive, with its '/'; NULL: the form before 1.6 */
+    struct storage **storages; /* [arena] that the pickle names */
+    struct tuff_lookup keys;   /* of them */
     bool big;                  /* big-endian */
     const uint8_t *at, *end;   /* of the pickle */
     struct value **stack, **memo;
@@ -200,65 +224,88 @@ static tuff_status find_member(struct job *job, const char *name, struct tuff_me
     return tuff_archive_find(&job->archive, whole, member, found);
 }
 
-/* Of ('storage', type, key, location, number of elements). */
-static tuff_status read_storage(struct job *job, const struct value *id, struct storage **storage)
+static struct storage *find_storage(const struct job *job, const char *key)
 {
-    struct value **f = id->is.items;
-    char name[140];
+    const uint64_t hash = tuff_hash_text(0, key);
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&job->keys, hash, &step)) != TUFF_LOOKUP_END)
+        if (!strcmp(job->storages[place]->key, key)) return job->storages[place];
+    return NULL;
+}
+
+static tuff_status read_member(struct job *job, const char *name, struct storage *s)
+{
     bool found = false;
     struct tuff_member m = {.name = ""};
-    if (id->kind != TUPLE || id->count < 5 || f[0]->kind != TEXT || strcmp(f[0]->is.text, "storage") != 0 ||
-        f[1]->kind != GLOBAL || f[1]->is.global->call != IS_STORAGE || f[2]->kind != TEXT || f[4]->kind != INTEGER)
-        return bad(job, "a persistent identifier is not that of a storage");
-    const enum tuff_element element = f[1]->is.global->element;
-    const uint64_t size = element ? tuff_element_bytes(element) : 1, count = (uint64_t)f[4]->is.integer;
-    snprintf(name, sizeof name, "data/%.100s", f[2]->is.text);
+    uint8_t *data = NULL;
+    const size_t size = s->element ? tuff_element_bytes(s->element) : 1;
     TUFF_TRY(find_member(job, name, &m, &found));
     if (!found) return bad(job, "its storage %s is missing", name);
-    if (count > m.bytes / size || count * size != m.bytes)
-        return bad(job, "its storage %s has %llu bytes, which are not %lld elements of %u", name,
-                   (unsigned long long)m.bytes, (long long)f[4]->is.integer, (unsigned)size);
-    if (job->storages[m.index] && job->storages[m.index]->element != element)
-        return bad(job, "its storage %s is of two types", name);
-    if (!job->storages[m.index]) {
-        uint8_t *data = NULL;
-        struct storage *made = tuff_arena_alloc(&job->tensors->arena, sizeof *made);
-        if (!made) return no_memory(job);
-        TUFF_TRY(tuff_archive_read(&job->archive, &job->tensors->arena, &m, &data));
-        if (job->big) tuff_swap_elements(data, count, (size_t)size);
-        *made = (struct storage){data, m.bytes, element};
-        job->storages[m.index] = made;
-    }
-    *storage = job->storages[m.index];
+    TUFF_TRY(tuff_archive_read(&job->archive, &job->tensors->arena, &m, &data));
+    if (job->big) tuff_swap_elements(data, m.bytes / size, size);
+    s->data = data;
+    s->bytes = m.bytes;
     return TUFF_OK;
 }
 
-struct layout {
-    uint64_t offset, stride[TUFF_FILE_RANK]; /* in elements */
-};
-
-/* Shape and strides, all of whose elements lie in the storage of `held` elements; *contiguous: in C order without gaps. */
-static bool read_layout(const struct value *shape, const struct value *strides, uint64_t held, struct tuff_array *a,
-                        struct layout *layout, bool *contiguous)
+static tuff_status add_storage(struct job *job, const char *name, const struct storage *wanted, struct storage **storage)
 {
-    uint64_t last = layout->offset, wanted = 1;
+    struct storage *s = make(job, sizeof *s);
+    const uint32_t count = job->keys.count;
+    job->made += 2 * (sizeof *job->keys.entries + sizeof s); /* of the lists, which double */
+    if (!s || !TUFF_GROW_ARENA(&job->tensors->arena, job->storages, count, 1)) return no_memory(job);
+    *s = *wanted;
+    if (job->folder) TUFF_TRY(read_member(job, name, s));
+    if (!tuff_lookup_add(&job->keys, &job->tensors->arena, tuff_hash_text(0, s->key), count)) return no_memory(job);
+    *storage = job->storages[count] = s;
+    return TUFF_OK;
+}
+
+/* Of ('storage', type, key, location, number of elements), and before 1.6 None, or where it lies in another. */
+static tuff_status read_storage(struct job *job, const struct value *id, const struct storage **storage)
+{
+    struct value **f = id->is.items;
+    char name[140];
+    if (id->kind != TUPLE || id->count < 5 || f[0]->kind != TEXT || strcmp(f[0]->is.text, "storage") != 0 ||
+        f[1]->kind != GLOBAL || f[1]->is.global->call != IS_STORAGE || f[2]->kind != TEXT || f[4]->kind != INTEGER)
+        return bad(job, "a persistent identifier is not that of a storage");
+    if (id->count > 5 && f[5]->kind != NONE) return refuse(job, "a storage that is a part of another, as before 0.4");
+    const enum tuff_element element = f[1]->is.global->element;
+    const uint64_t size = element ? tuff_element_bytes(element) : 1, count = (uint64_t)f[4]->is.integer;
+    snprintf(name, sizeof name, "%s%.100s", job->folder ? "data/" : "", f[2]->is.text);
+    if (!job->folder && count > job->tensors->bytes / size) return bad(job, "its storage %s is larger than the file", name);
+    struct storage wanted = {f[2]->is.text, NULL, count * size, element}, *s = find_storage(job, wanted.key);
+    if (!s) TUFF_TRY(add_storage(job, name, &wanted, &s));
+    if (count > s->bytes / size || count * size != s->bytes)
+        return bad(job, "its storage %s has %llu bytes, which are not %lld elements of %u", name,
+                   (unsigned long long)s->bytes, (long long)f[4]->is.integer, (unsigned)size);
+    if (s->element != element) return bad(job, "its storage %s is of two types", name);
+    *storage = s;
+    return TUFF_OK;
+}
+
+/* Shape and strides, all of whose elements lie in the storage of `held` elements. */
+static bool read_layout(const struct value *shape, const struct value *strides, uint64_t held, struct tensor *t)
+{
+    struct tuff_array *a = &t->array;
+    uint64_t last = t->offset, wanted = 1;
     bool empty = false;
     a->rank = shape->count;
     for (uint32_t d = 0; d < a->rank; d++) {
         const struct value *n = shape->is.items[d], *s = strides->is.items[d];
         if (n->kind != INTEGER || s->kind != INTEGER || n->is.integer < 0 || s->is.integer < 0) return false;
         a->dim[d] = (uint64_t)n->is.integer;
-        layout->stride[d] = (uint64_t)s->is.integer;
+        t->stride[d] = (uint64_t)s->is.integer;
         empty = empty || a->dim[d] == 0;
     }
-    *contiguous = true;
+    t->contiguous = true;
     for (uint32_t d = a->rank; d-- > 0 && !empty;) {
         const uint64_t steps = a->dim[d] - 1;
         if (!steps) continue;
-        if (layout->stride[d] > held / steps) return false;
-        last += steps * layout->stride[d]; /* both at most 2^63: checked before the next */
+        if (t->stride[d] > held / steps) return false;
+        last += steps * t->stride[d]; /* both at most 2^63: checked before the next */
         if (last >= held) return false;
-        *contiguous = *contiguous && layout->stride[d] == wanted;
+        t->contiguous = t->contiguous && t->stride[d] == wanted;
         wanted *= a->dim[d]; /* at most held while contiguous; else of no interest */
     }
     return empty || last < held;
@@ -288,42 +335,49 @@ static tuff_status expand(struct job *job, const char *small, struct tuff_array 
     return TUFF_OK;
 }
 
-/* Of (storage, offset, shape, strides, requires_grad, hooks[, dtype][, metadata]). */
-static tuff_status make_tensor(struct job *job, const struct value *arguments, bool typed)
+/* Of (storage, offset, shape, strides[, requires_grad, hooks[, dtype][, metadata]]), the least of which there are. */
+static tuff_status make_tensor(struct job *job, const struct value *arguments, uint32_t least)
 {
     struct value **f = arguments->is.items;
-    if (arguments->count < (typed ? 7u : 6u) || f[0]->kind != STORAGE || f[1]->kind != INTEGER || f[2]->kind != TUPLE ||
+    const bool typed = least > 6;
+    if (arguments->count < least || f[0]->kind != STORAGE || f[1]->kind != INTEGER || f[2]->kind != TUPLE ||
         f[3]->kind != TUPLE || f[2]->count != f[3]->count ||
         (typed && (f[6]->kind != GLOBAL || f[6]->is.global->call != IS_DTYPE)))
         return bad(job, "the arguments of a tensor are not those that PyTorch writes");
     if (f[2]->count > TUFF_FILE_RANK)
         return refuse(job, "a tensor has %u dimensions; %d can be read", (unsigned)f[2]->count, TUFF_FILE_RANK);
     const struct storage *s = f[0]->is.storage;
-    const char *small = typed ? f[6]->is.global->small : NULL;
-    struct tuff_array *a = make(job, sizeof *a);
-    if (!a) return no_memory(job);
-    a->element = typed && !small ? f[6]->is.global->element : small ? TUFF_ELEMENT_U8 : s->element;
+    struct tensor *t = make(job, sizeof *t);
+    if (!t) return no_memory(job);
+    *t = (struct tensor){.storage = s, .small = typed ? f[6]->is.global->small : NULL, .offset = (uint64_t)f[1]->is.integer};
+    struct tuff_array *a = &t->array;
+    a->element = typed && !t->small ? f[6]->is.global->element : t->small ? TUFF_ELEMENT_U8 : s->element;
     const size_t size = tuff_element_bytes(a->element);
     if (!size || (typed && s->element)) return bad(job, "a tensor's type is not that of its storage");
     if (typed && job->big && size > 1) return refuse(job, "bytes of big-endian machines without a type");
-    struct layout layout = {.offset = (uint64_t)f[1]->is.integer};
-    bool contiguous = false;
-    if (layout.offset > s->bytes / size || !read_layout(f[2], f[3], s->bytes / size, a, &layout, &contiguous) ||
+    if (t->offset > s->bytes / size || !read_layout(f[2], f[3], s->bytes / size, t) ||
         !tuff_array_bytes(a->element, a->rank, a->dim, &a->bytes))
         return bad(job, "a tensor's shape and strides lead out of its storage");
-    const uint8_t *from = s->data + layout.offset * size;
-    a->data = from;
-    if (!contiguous) {
+    return push(job, (struct value){.kind = TENSOR, .is.tensor = t});
+}
+
+/* Its elements, row-major, once all storages have their place. */
+static tuff_status fill(struct job *job, struct tensor *t)
+{
+    struct tuff_array *a = &t->array;
+    if (a->data) return TUFF_OK;
+    const uint8_t *from = t->storage->data + t->offset * tuff_element_bytes(a->element);
+    if (!t->contiguous) {
         uint8_t *copy = NULL;
         TUFF_TRY(take_memory(job, a->bytes, &copy));
-        tuff_array_gather(a, layout.stride, from, copy);
-        a->data = copy;
+        tuff_array_gather(a, t->stride, from, copy);
+        from = copy;
     }
     if (a->element == TUFF_ELEMENT_BOOL) TUFF_TRY(take_budget(job, a->bytes)); /* many may be of the same storage */
     for (uint64_t i = 0; a->element == TUFF_ELEMENT_BOOL && i < a->bytes; i++)
-        if (((const uint8_t *)a->data)[i] > 1) return bad(job, "a bool is neither 0 nor 1");
-    if (small) TUFF_TRY(expand(job, small, a));
-    return push(job, (struct value){.kind = TENSOR, .is.tensor = a});
+        if (from[i] > 1) return bad(job, "a bool is neither 0 nor 1");
+    a->data = from;
+    return t->small ? expand(job, t->small, a) : TUFF_OK;
 }
 
 /* ---- opcodes ------------------------------------------------------------------------------------------------------------------- */
@@ -504,11 +558,25 @@ static tuff_status op_stack_global(struct job *job, const struct argument *a)
 static tuff_status op_persistent(struct job *job, const struct argument *a)
 {
     const struct value *id = pop(job);
-    struct storage *storage = NULL;
+    const struct storage *storage = NULL;
     (void)a;
     if (!id) return bad(job, "its pickle takes from an empty stack");
     TUFF_TRY(read_storage(job, id, &storage));
     return push(job, (struct value){.kind = STORAGE, .is.storage = storage});
+}
+
+/* Of nothing, or, as Python 2 writes it, of a list of its pairs. */
+static tuff_status make_dict(struct job *job, const struct value *arguments)
+{
+    struct value dict = {.kind = DICT};
+    const struct value *pairs = arguments->count ? arguments->is.items[0] : NULL;
+    if (arguments->count > 1 || (pairs && pairs->kind != LIST)) return refuse(job, "an OrderedDict of no list");
+    for (uint32_t i = 0; pairs && i < pairs->count; i++) {
+        const struct value *pair = pairs->is.items[i];
+        if ((pair->kind != LIST && pair->kind != TUPLE) || pair->count != 2) return bad(job, "an OrderedDict of no pairs");
+        if (!add_items(job, &dict, pair->is.items, 2)) return no_memory(job);
+    }
+    return push(job, dict);
 }
 
 static tuff_status op_reduce(struct job *job, const struct argument *a)
@@ -519,10 +587,10 @@ static tuff_status op_reduce(struct job *job, const struct argument *a)
     if (!arguments || !function || arguments->kind != TUPLE || function->kind != GLOBAL)
         return bad(job, "its pickle calls what is no function");
     switch (function->is.global->call) {
-    case MAKES_DICT:
-        return arguments->count ? refuse(job, "an OrderedDict with arguments") : push(job, (struct value){.kind = DICT});
-    case MAKES_TENSOR: return make_tensor(job, arguments, false);
-    case MAKES_TYPED_TENSOR: return make_tensor(job, arguments, true);
+    case MAKES_DICT: return make_dict(job, arguments);
+    case MAKES_OLD_TENSOR: return make_tensor(job, arguments, 4);
+    case MAKES_TENSOR: return make_tensor(job, arguments, 6);
+    case MAKES_TYPED_TENSOR: return make_tensor(job, arguments, 7);
     case MAKES_PARAMETER:
         if (!arguments->count || arguments->is.items[0]->kind != TENSOR) return bad(job, "a parameter is no tensor");
         return push_value(job, arguments->is.items[0]);
@@ -589,6 +657,8 @@ static bool take_argument(struct job *job, uint8_t how, struct argument *a)
 
 static tuff_status run_pickle(struct job *job, struct value **root)
 {
+    job->memo = NULL;
+    job->memo_room = job->memo_end = 0;
     while (job->at < job->end) {
         const uint8_t code = *job->at++;
         struct argument a;
@@ -613,7 +683,8 @@ static tuff_status add_tensor(struct job *job, const struct value *v, size_t len
 {
     struct tuff_tensors *t = job->tensors;
     if (t->array_count == ENTRIES_MAX) return bad(job, "it has more than %d tensors", ENTRIES_MAX);
-    struct tuff_array a = *v->is.tensor;
+    TUFF_TRY(fill(job, v->is.tensor));
+    struct tuff_array a = v->is.tensor->array;
     char *name = length ? make(job, length + 1) : NULL;
     if (name) memcpy(name, job->path, length);
     a.name = length ? name : "tensor";
@@ -673,6 +744,13 @@ static tuff_status tell_skipped(struct job *job)
     return TUFF_OK;
 }
 
+static tuff_status name_tensors(struct job *job, const struct value *root)
+{
+    TUFF_TRY(visit(job, root, 0, 0));
+    TUFF_TRY(tell_skipped(job));
+    return tuff_tensors_index(job->tensors, job->archive.name, job->archive.error);
+}
+
 /* ---- the archive --------------------------------------------------------------------------------------------------------------- */
 
 static tuff_status find_pickle(struct job *job, struct tuff_member *pickle)
@@ -713,22 +791,68 @@ static tuff_status read_archive(struct job *job)
     uint8_t *pickle = NULL;
     TUFF_TRY(find_pickle(job, &m));
     TUFF_TRY(read_order(job));
-    job->storages = tuff_arena_alloc(&job->tensors->arena, (size_t)(job->archive.count + 1) * sizeof(struct storage *));
-    if (!job->storages) return no_memory(job);
     TUFF_TRY(tuff_archive_read(&job->archive, &job->tensors->arena, &m, &pickle));
     job->at = pickle;
     job->end = pickle + m.bytes;
     job->pickle_bytes = m.bytes;
     TUFF_TRY(run_pickle(job, &root));
-    TUFF_TRY(visit(job, root, 0, 0));
-    TUFF_TRY(tell_skipped(job));
-    return tuff_tensors_index(job->tensors, job->archive.name, job->archive.error);
+    return name_tensors(job, root);
 }
 
+/* ---- before 1.6 ------------------------------------------------------------------------------------------------------------------ */
+
+/* Of each key, in their order: the number of elements as i64, and these; little-endian, whatever machine wrote them. */
+static tuff_status place_storages(struct job *job, const struct value *keys)
+{
+    if (keys->kind != LIST) return bad(job, "its storages have no list");
+    for (uint32_t i = 0; i < keys->count; i++) {
+        const struct value *key = keys->is.items[i];
+        struct storage *s = key->kind == TEXT ? find_storage(job, key->is.text) : NULL;
+        if (!s) return bad(job, "it has a storage that no tensor is of");
+        if (s->data) return bad(job, "its storage %.100s is there twice", s->key);
+        const uint64_t left = (uint64_t)(job->end - job->at), size = s->element ? tuff_element_bytes(s->element) : 1;
+        if (left >= 8 && tuff_little(job->at, 8) != s->bytes / size)
+            return bad(job, "its storage %.100s has %lld elements, not %llu", s->key, (long long)tuff_little(job->at, 8),
+                       (unsigned long long)(s->bytes / size));
+        if (left < 8 || s->bytes > left - 8) return bad(job, "its storage %.100s is cut off", s->key);
+        TUFF_TRY(take_budget(job, s->bytes));
+        s->data = job->at + 8;
+        job->at = s->data + s->bytes;
+    }
+    for (uint32_t i = 0; i < job->keys.count; i++)
+        if (!job->storages[i]->data) return bad(job, "its storage %.100s is missing", job->storages[i]->key);
+    if (job->at == job->end) return TUFF_OK;
+    return refuse(job, "more follows its storages, as where several objects were saved into one file");
+}
+
+/* Pickles: the magic number, the protocol's, about the machine (which nothing needs), the object, its storages' keys. */
+static tuff_status read_pickles(struct job *job)
+{
+    enum { PROTOCOL = 1, OBJECT = 3, KEYS, PICKLES };
+    struct value *roots[PICKLES];
+    job->at = job->tensors->data;
+    job->end = job->at + (job->pickle_bytes = job->tensors->bytes);
+    for (int i = 0; i < PICKLES; i++) {
+        TUFF_TRY(run_pickle(job, &roots[i]));
+        if (i == PROTOCOL && (roots[i]->kind != INTEGER || roots[i]->is.integer != 1001))
+            return refuse(job, "of another protocol than 1001, which PyTorch had until 1.6");
+    }
+    TUFF_TRY(place_storages(job, roots[KEYS]));
+    return name_tensors(job, roots[OBJECT]);
+}
+
+static bool is_tar(const uint8_t *data, size_t bytes)
+{
+    return bytes >= 512 && !memcmp(data, "sys_info", 9) && !memcmp(data + 257, "ustar", 5);
+}
+
+/* A pickle of the magic number, by protocol 2 or 3, or (in a frame) 4. */
 bool tuff_torch_is_old(const uint8_t *data, size_t bytes)
 {
-    static const uint8_t magic[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
-    return bytes >= sizeof magic && !memcmp(data, magic, sizeof magic);
+    static const uint8_t magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
+    for (size_t at = 2; at <= 11; at += 9)
+        if (bytes >= at + sizeof magic && data[0] == 0x80 && !memcmp(data + at, magic, sizeof magic)) return true;
+    return is_tar(data, bytes);
 }
 
 static tuff_status parse(struct tuff_tensors *t, const char *name, const void *limit, struct tuff_error *error)
@@ -736,10 +860,14 @@ static tuff_status parse(struct tuff_tensors *t, const char *name, const void *l
     struct job job = {.archive = {.context = t->context,
                                   .error = error,
                                   .name = name,
-                                  .kind = "no file of PyTorch's, which is a zip archive"},
+                                  .kind = "no file of PyTorch's, which is a zip archive, or before 1.6 pickles"},
                       .tensors = t};
-    if (tuff_torch_is_old(t->data, t->bytes))
-        return refuse(&job, "in the form that PyTorch wrote before 1.6; load it there and save it again by torch.save");
+    if (is_tar(t->data, t->bytes))
+        return refuse(&job, "in the form that PyTorch wrote before 0.1.10; load it there and save it again by torch.save");
+    if (tuff_torch_is_old(t->data, t->bytes)) {
+        tuff_archive_limit(&job.archive, t->bytes, *(const size_t *)limit);
+        return read_pickles(&job);
+    }
     tuff_status status = tuff_archive_open(&job.archive, t->data, t->bytes, *(const size_t *)limit);
     if (status == TUFF_OK) status = read_archive(&job);
     tuff_archive_close(&job.archive);

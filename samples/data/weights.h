@@ -4,7 +4,7 @@
 
 #include "samples/data/data.h"
 
-bool tuff_torch_is_old(const uint8_t *data, size_t bytes); /* what PyTorch wrote before 1.6 */
+bool tuff_torch_is_old(const uint8_t *data, size_t bytes); /* what PyTorch wrote before 1.6: no zip archive */
 bool tuff_hdf5_is(const uint8_t *data, size_t bytes);
 /* Elements of any strides (in elements), a->bytes of them, row-major. */
 void tuff_array_gather(const struct tuff_array *a, const uint64_t *strides, const uint8_t *from, uint8_t *to);

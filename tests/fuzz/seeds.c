@@ -236,6 +236,8 @@ static void put_weights(struct seeds *s)
     struct tuff_os_part part = {.data = file};
     part.bytes = read_whole("tests/data/weights/mixed.pth", file);
     must(tuff_os_write_atomic(s->context, path_of(s, "torch", "mixed"), &part, 1, NULL) == TUFF_OK, "mixed");
+    part.bytes = read_whole("tests/data/weights/old.pth", file);
+    must(tuff_os_write_atomic(s->context, path_of(s, "torch", "old"), &part, 1, NULL) == TUFF_OK, "old");
     part.bytes = read_whole("tests/data/weights/small.h5", file);
     must(tuff_os_write_atomic(s->context, path_of(s, "hdf5", "small"), &part, 1, NULL) == TUFF_OK, "small");
     const struct zip_member member = {
@@ -246,6 +248,10 @@ static void put_weights(struct seeds *s)
         const size_t bytes = pickle_file(pickle_cases[i].pickle, pickle_cases[i].length, pickle_cases[i].order, archive);
         snprintf(name, sizeof name, "pickle%zu", i);
         put(s, "torch", name, archive, bytes);
+    }
+    for (size_t i = 0; i < TUFF_COUNT(old_cases); i++) {
+        snprintf(name, sizeof name, "old%zu", i);
+        put(s, "torch", name, old_cases[i].pickle, old_cases[i].length);
     }
 }
 

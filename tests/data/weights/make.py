@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""make.py - made the files beside it, which tests of readers begin with: mixed.pth by PyTorch 2.7.1, small.h5 by h5py 3.16.0.
+"""make.py - made the files beside it, which tests of readers begin with: mixed.pth, and old.pth in the form before 1.6, by PyTorch 2.7.1, small.h5
+by h5py 3.16.0.
 
   make.py torch | h5    writes anew; the tests know what is in them
 """
@@ -11,13 +12,18 @@ if sys.argv[1:] == ["torch"]:
     import torch
 
     base = torch.arange(12, dtype=torch.float32).reshape(3, 4)
-    torch.save({"epoch": 3, "rate": 0.5, "name": "x", "none": None,
-                "model": torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1)).state_dict(),
-                "turned": base.t(), "part": base[1:, 2:], "whole": base, "wide": torch.ones(1).expand(5), "empty": torch.zeros(0, 3),
-                "f16": torch.tensor([1.5, -2], dtype=torch.float16), "bf16": torch.tensor([1.5, -2], dtype=torch.bfloat16),
-                "f64": torch.tensor(2.5, dtype=torch.float64), "i64": torch.tensor([1, -2]), "bool": torch.tensor([True, False]),
-                "u16": torch.tensor([1, 65535], dtype=torch.uint16), "f8": torch.tensor([1., -448]).to(torch.float8_e4m3fn),
-                "list": [base[0], (base[1], -1)], 5: torch.nn.Parameter(base[2])}, "mixed.pth")
+    mixed = {"epoch": 3, "rate": 0.5, "name": "x", "none": None,
+             "model": torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1)).state_dict(),
+             "turned": base.t(), "part": base[1:, 2:], "whole": base, "wide": torch.ones(1).expand(5), "empty": torch.zeros(0, 3),
+             "f16": torch.tensor([1.5, -2], dtype=torch.float16), "bf16": torch.tensor([1.5, -2], dtype=torch.bfloat16),
+             "f64": torch.tensor(2.5, dtype=torch.float64), "i64": torch.tensor([1, -2]), "bool": torch.tensor([True, False]),
+             **{name: torch.tensor(values, dtype=getattr(torch, dtype)) for name, dtype, values in (
+                 ("i8", "int8", [1, -2]), ("i16", "int16", [1, -2]), ("i32", "int32", [1, -2]), ("u8", "uint8", [1, 255]),
+                 ("u16", "uint16", [1, 65535]), ("u32", "uint32", [1, 2**32 - 1]), ("u64", "uint64", [1, 2**64 - 1]))},
+             "f8": torch.tensor([1., -448]).to(torch.float8_e4m3fn),
+             "list": [base[0], (base[1], -1)], 5: torch.nn.Parameter(base[2])}
+    torch.save(mixed, "mixed.pth")
+    torch.save(mixed, "old.pth", _use_new_zipfile_serialization=False)
 else:
     import h5py
     import numpy as np
