@@ -33,6 +33,11 @@ RULES = [
     ("Resize", "asymmetric", "WRONG", "the same"),
     ("Resize", "keep_aspect_ratio_policy", "WRONG", "sizes are those of the axes named; ORT mixes them up where axes are negative or out of order"),
     ("Resize", "tf_crop_and_resize", "WRONG", "the same of the region"),
+    ("LSTM", "'layout': 1, 'activations'", "WRONG", "ORT has no layout 1, and onnx's reference takes no activations"),
+    ("LSTM", "'layout': 1, 'clip'", "WRONG", "the same, and no clip"),
+    ("GRU", "'layout': 1, 'clip'", "WRONG", "the same"),
+    ("LSTM", "'clip'", "WRONG", "clip bounds the input of every activation, so the cell on its way into h, too; ORT that of the gates alone"),
+    ("MaxPool", "'dilations'", "does not fit", "a window longer than the padded axis is refused; the peers count the result's elements below 1"),
     ("Slice", "", "WRONG", "an end is kept within the axis; ORT takes INT_MAX for \"to the begin\" where the step is negative"),
 ]
 
