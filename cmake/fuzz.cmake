@@ -54,7 +54,8 @@ set(wraps_of_checkpoint tuff_checkpoint_read tuff_model_leaf_count tuff_model_le
 set(wraps_of_bundle tuff_container_open tuff_executable_create)
 set(wraps_of_cache tuff_store_has tuff_store_read)
 set(wraps_of_result schema_open)
-foreach(name checkpoint bundle cache result) # what the target has in place of them
+set(wraps_of_weights tuff_model_leaf_count tuff_model_leaf tuff_model_write)
+foreach(name checkpoint bundle cache result weights) # what the target has in place of them
     if(TARGET fuzz-${name})
         list(TRANSFORM wraps_of_${name} PREPEND -Wl,--wrap= OUTPUT_VARIABLE wraps)
         target_link_options(fuzz-${name} PRIVATE ${wraps})

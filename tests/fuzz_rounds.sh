@@ -34,6 +34,7 @@ foreign     foreign     1024 backend/printable.c,samples/data/exif.c -
 idx         idx         4096 samples/data/idx.c,samples/data/gzip.c tuff_idx_read
 numpy       numpy       4096 samples/data/npy.c,samples/data/npz.c,samples/data/archive.c,samples/data/columns.c tuff_(numpy_open|np[yz]_write|npy_head)|put|put_header|put_end|compare_names|describe|store
 torch       torch       8192 samples/data/torch.c,samples/data/archive.c tuff_torch_open
+weights     weights     2048 samples/data/weights.c tuff_tensors_(open|kind|add)|open_tuff|kind_of.*|look|tuff_array_gather
 hdf5        hdf5        8192 samples/data/hdf5.c tuff_hdf5_open
 onnx        onnx        4096 loaders/onnx.c,loaders/onnx_read.c,loaders/onnx_build.c,loaders/onnx_control.c tuff_onnx_open|tuff_onnx_tensor_open|parse_tensor|tuff_onnx_parse_tensor|take_external|open_external|is_inside|number_of
 safetensors safetensors 4096 loaders/safetensors.c,loaders/tensors.c tuff_safetensors_open

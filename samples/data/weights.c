@@ -376,7 +376,6 @@ static tuff_status write_target(const struct job *job, const struct target *targ
                                     (size_t)bytes, job->error);
     tuff_free(job->context, copy);
     tuff_free(job->context, elements);
-    if (status == TUFF_OK) tell(job, TUFF_WEIGHT_WRITTEN, a.name, target->leaf.name);
     return status;
 }
 
@@ -385,11 +384,13 @@ static tuff_status run(struct job *job)
     TUFF_TRY(list_targets(job));
     for (size_t i = 0; i < tuff_tensors_count(job->tensors); i++) TUFF_TRY(match(job, i));
     TUFF_TRY(check_all(job));
-    for (uint32_t i = 0; i < job->target_count; i++)
-        if (job->targets[i].tensor) {
-            TUFF_TRY(write_target(job, &job->targets[i]));
-            job->report.written++;
-        }
+    for (uint32_t i = 0; i < job->target_count; i++) {
+        const struct target *target = &job->targets[i];
+        if (!target->tensor) continue;
+        TUFF_TRY(write_target(job, target));
+        job->report.written++;
+        tell(job, TUFF_WEIGHT_WRITTEN, tuff_tensors_get(job->tensors, target->tensor - 1).name, target->leaf.name);
+    }
     return TUFF_OK;
 }
 

@@ -249,6 +249,17 @@ static void put_weights(struct seeds *s)
         snprintf(name, sizeof name, "pickle%zu", i);
         put(s, "torch", name, archive, bytes);
     }
+    static const char *const tables[] = {
+        /* as tests/fuzz/weights.c reads them */
+        "tw;I;26\ntb;I;2\ntnone;I;0\npw;@;26\npb;@;2\npnone;@;0",
+        ("tmodule.conv.kernel;I;3324\ntmodule.conv.bias;A;4\ntstep;K;\npconv.weight;@;4233\npconv.bias;E;4\nrstep\n"
+         "r*module.*:kernel;*.*.weight\nrmodule.*.kernel;*.weight;3201\nrmodule.*;*"),
+        "ta.b.c.d;i;23\ntx;@;1\ntx2;L;12\npd.c.b.a;A;32\nps.mean;d;3\nps.w;@;3\nu\ns\nr*.*.*.*;*.*.*.*;10\nr*;*",
+        "taab;I;0\ntaaab;I;90\npb;B;0\nra*a*b;**b\nr**********;x"};
+    for (size_t i = 0; i < TUFF_COUNT(tables); i++) {
+        snprintf(name, sizeof name, "table%zu", i);
+        put(s, "weights", name, tables[i], strlen(tables[i]));
+    }
     for (size_t i = 0; i < TUFF_COUNT(old_cases); i++) {
         snprintf(name, sizeof name, "old%zu", i);
         put(s, "torch", name, old_cases[i].pickle, old_cases[i].length);
