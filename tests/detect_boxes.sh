@@ -1,6 +1,6 @@
 #!/bin/sh
 # detect_boxes.sh - tuff-detect on the stored pictures of three detectors: its boxes are those that a second decoder, here in Python, reads from what ONNX
-# Runtime gave for the same pictures; padded, smaller and turned pictures; drawings; what is wrong with the command line and with files.
+# Runtime gave for the same pictures; padded, smaller and turned pictures; standard input and frames; drawings; what is wrong with the command line and with files.
 set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
 name=tuff-detect needs=yunet-n
@@ -25,6 +25,31 @@ yunet="--model $models/yunet-n/model.onnx"
     done
     ends 1 "1 of 2 pictures failed" $yunet --json "$work/failed.json" "$work/yunet-n.0.png" "$work/none.png"
     python3 tests/detect_reference.py compare "$models" "$work" || fail "other boxes than the reference"
+
+    # Standard input: the picture as a file holds it, and as raw RGB three times.
+    size=$(cat "$work/stream.size")
+    "$program" $yunet "$work/yunet-n.0.png" | tail -n +2 > "$work/of_file"
+    "$program" $yunet --out-dir "$work/streamed" - < "$work/yunet-n.0.png" > "$work/output" 2>&1 || grep -q 'without cairo' "$work/output" || fail "standard input: $(cat "$work/output")"
+    grep -q '^-: 1 face' "$work/output" && tail -n +2 "$work/output" | head -n 1 | cmp -s - "$work/of_file" || fail "standard input: other faces than the file"
+    "$program" $yunet --frames "$size" --every 2 - < "$work/stream" > "$work/frames" || fail "frames: failed"
+    [ "$(grep -o '^frame [0-9]*: 1 face' "$work/frames" | tr '\n' ' ')" = 'frame 0: 1 face frame 2: 1 face ' ] || fail "frames: $(cat "$work/frames")"
+    grep -v '^frame' "$work/frames" | sort -u | cmp -s - "$work/of_file" || fail "frames: other faces than the file"
+    "$program" $yunet --frames "$size" --json - - < "$work/stream" > "$work/frames.json" || fail "frames: failed"
+    python3 -c 'import json, sys; assert [f["frame"] for f in json.load(open(sys.argv[1]))] == [0, 1, 2]' "$work/frames.json" || fail "frames: their JSON"
+    if "$program" $yunet --frames "$size" --every 2 --out-dir "$work/streamed" - < "$work/stream" > "$work/output" 2>&1; then
+        [ "$(cd "$work/streamed" && echo *)" = 'frame-0.png frame-2.png stdin.png' ] || fail "drawn of standard input: $(ls "$work/streamed")"
+    else
+        grep -q 'without cairo' "$work/output" || fail "frames, drawn: $(cat "$work/output")"
+    fi
+    head -c 100000 "$work/stream" > "$work/short"
+    ends 1 "ends within frame 0, behind 100000 of" $yunet --frames "$size" - < "$work/short"
+    ends 1 "holds no frame" $yunet --frames 640x360 - < /dev/null
+    ends 1 "standard input: it is empty" $yunet - < /dev/null
+    ends 2 "as 640x360" $yunet --frames 640 -
+    ends 2 "from standard input alone" $yunet --frames 640x360 x.png
+    ends 2 "--every goes with --frames" $yunet --every 2 x.png
+    ends 2 "holds one picture" $yunet - -
+    ends 2 "--out is for one picture" $yunet --frames 640x360 --out x.png -
 
     ends 0 "yunet-n.0.png: 1 face" $yunet --score 0.5 "$work/yunet-n.0.png"
     ends 0 "yunet-n.0.png: 0 faces" $yunet --score 0.99 "$work/yunet-n.0.png"

@@ -58,7 +58,9 @@ def make(models, work):
     for run in RUNS:
         w, h, rgb = picture(models, run)
         write_png(os.path.join(work, run + ".png"), w, h, rgb)
-        if run == "yunet-n.0":  # neither side a multiple of 32
+        if run == "yunet-n.0":  # as raw RGB, three times; neither side a multiple of 32
+            open(os.path.join(work, "stream"), "wb").write(3 * bytes(rgb))
+            open(os.path.join(work, "stream.size"), "w").write("%dx%d" % (w, h))
             write_png(os.path.join(work, "padded.png"), 305, 290, [v for y in range(290) for v in rgb[3 * w * y:3 * (w * y + 305)]])
         if run == "ppocr-v3-det.1":  # its line of text, falling by 20 degrees
             s, c, side = math.sin(math.radians(20)), math.cos(math.radians(20)), 320

@@ -154,7 +154,7 @@ static bool keep(struct run *run, struct answers *a, const struct piece *piece, 
 void tell_times(const struct run *run, const struct source *source, uint64_t pictures, double seconds)
 {
     const struct network *n = &run->network;
-    const char *what = source && source->params.width ? "frames" : "pictures";
+    const char *what = source && source->params.frames.width ? "frames" : "pictures";
     double decode = 0, prepare = 0;
     if (!pictures || (pictures == 1 && !run->options.times)) return;
     if (!run->options.times) {
@@ -189,15 +189,13 @@ tuff_status open_source(struct run *run, const char *folder, const char *const *
     struct network *n = &run->network;
     struct source_params params = {.preprocess = n->info.preprocess,
                                    .threads = o->threads,
-                                   .width = o->width,
-                                   .height = o->height,
-                                   .every = o->every,
+                                   .frames = o->frames,
                                    .folder = folder,
                                    .paths = paths,
                                    .count = count};
     if (o->invert >= 0) params.preprocess.invert = (enum tuff_invert)o->invert;
-    if (!n->intake.fixed && o->width && !o->onnx.batch) n->at_once = 1; /* each frame as it comes */
-    if (!n->intake.fixed && !o->width && n->at_once > count) n->at_once = count ? (uint32_t)count : 1;
+    if (!n->intake.fixed && o->frames.width && !o->onnx.batch) n->at_once = 1; /* each frame as it comes */
+    if (!n->intake.fixed && !o->frames.width && n->at_once > count) n->at_once = count ? (uint32_t)count : 1;
     params.room = n->at_once;
     return source_open(source, run->context, &params, &run->error);
 }
@@ -258,7 +256,7 @@ static bool answer_all(struct run *run, struct answers *a, struct source *source
     if (status != TUFF_OK) fprintf(stderr, "tuff-classify: %s\n", SHOWN(run->error.message));
     if (a->failed)
         fprintf(stderr, "tuff-classify: %llu of %llu pictures could not be answered\n", (unsigned long long)a->failed,
-                (unsigned long long)(source->params.width ? a->failed + a->answered : source->params.count));
+                (unsigned long long)(source->params.frames.width ? a->failed + a->answered : source->params.count));
     if (a->json) fputs(a->answered + a->failed == 0 ? "[]\n" : "\n]\n", a->json);
     good = good && status == TUFF_OK;
     if (good) tell_times(run, source, a->answered, seconds_now() - began);
@@ -292,9 +290,9 @@ int answer_pictures(struct run *run)
     struct source source = {.context = NULL};
     struct answers a = {.json = NULL};
     struct whole whole = {.stream = NULL};
-    tuff_status status = o->width ? TUFF_OK
-                                  : path_list_make((const char *const *)o->pictures, (uint32_t)o->picture_count, &list,
-                                                   &run->error);
+    tuff_status status = o->frames.width ? TUFF_OK
+                                         : path_list_make((const char *const *)o->pictures, (uint32_t)o->picture_count,
+                                                          &list, &run->error);
     if (status == TUFF_OK) status = open_source(run, NULL, (const char *const *)list.paths, list.count, &source);
     if (status != TUFF_OK) fprintf(stderr, "tuff-classify: %s\n", SHOWN(run->error.message));
     bool good = status == TUFF_OK;

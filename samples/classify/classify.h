@@ -9,7 +9,8 @@
 struct options {
     const char *model, *device, *data, *sheet, *json, *confusion, *groups;
     uint32_t top, count, first;
-    uint32_t threads, width, height, every; /* that decode ahead; of frames, 0: pictures */
+    uint32_t threads;                       /* that decode ahead */
+    struct frames frames;                   /* none: pictures */
     bool skip_damaged, times, part, begins; /* part: of what a sheet shows, is asked for; begins: with `first` */
     int invert;                             /* enum tuff_invert, or -1: as the model says */
     struct network_params onnx;

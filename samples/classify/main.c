@@ -80,15 +80,6 @@ static int invert_of(const char *text)
     return TUFF_INVERT_LIGHT;
 }
 
-/* "640x360" */
-static void frames_of(struct options *o, const char *text)
-{
-    char rest;
-    if (sscanf(text, "%5ux%5u%c", &o->width, &o->height, &rest) != 2 || !o->width || !o->height || o->width > 32768 ||
-        o->height > 32768)
-        wrong("--frames is a width and a height, as 640x360, not \"%s\"", text);
-}
-
 static const char *preset_of(const char *text)
 {
     if (!preset_find(text)) wrong("there is no preset \"%s\": %s", text, presets_names);
@@ -109,16 +100,11 @@ static void check(struct options *o)
         wrong("--confusion and --groups go with --data, without --sheet");
     if (o->data && o->sheet && o->top) wrong("--top does not go with --data and --sheet");
     if (o->data && o->sheet && o->json) wrong("--json does not go with --data and --sheet: a sheet has no scores");
-    if (o->width && o->data) wrong("--frames does not go with --data");
-    if (!o->data && o->picture_count == 0) wrong("no pictures are named%s", o->width ? ": - is standard input" : "");
+    if (o->frames.width && o->data) wrong("--frames does not go with --data");
     if (o->data && o->picture_count) wrong("pictures do not go with --data");
-    if (o->every && !o->width) wrong("--every goes with --frames");
-    uint32_t streams = 0;
-    for (int i = 0; i < o->picture_count; i++) streams += !strcmp(o->pictures[i], "-");
-    if (o->width && (o->picture_count != 1 || !streams)) wrong("--frames come from standard input alone: -");
-    if (streams > 1) wrong("standard input (-) holds one picture");
-    if (o->top == 0) o->top = o->data ? 5 : o->width ? 1 : 3;
-    if (o->every == 0) o->every = 1;
+    if (o->data && o->frames.every) wrong("--every goes with --frames");
+    if (!o->data) frames_check("tuff-classify", &o->frames, o->pictures, o->picture_count);
+    if (o->top == 0) o->top = o->data ? 5 : o->frames.width ? 1 : 3;
 }
 
 static void parse(struct options *o, int count, char **arguments)
@@ -170,8 +156,8 @@ static void parse(struct options *o, int count, char **arguments)
         case 't': o->times = true; break;
         case 'b': o->onnx.batch = whole("batch", optarg, 1, 4096); break;
         case 'T': o->threads = whole("threads", optarg, 0, SOURCE_THREADS); break;
-        case 'w': frames_of(o, optarg); break;
-        case 'e': o->every = whole("every", optarg, 1, 1000000000); break;
+        case 'w': frames_parse("tuff-classify", optarg, &o->frames); break;
+        case 'e': o->frames.every = whole("every", optarg, 1, 1000000000); break;
         case 'c': o->confusion = optarg; break;
         case 'r': o->groups = optarg; break;
         case 'g': o->device = optarg; break;

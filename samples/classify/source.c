@@ -1,23 +1,11 @@
 /* source.c - see source.h. */
-#ifndef _WIN32
-#define _POSIX_C_SOURCE 200809L /* poll, read */
-#endif
 #include "source.h"
 #include "program.h"
+#include "stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _WIN32
-#include <fcntl.h>
-#include <io.h>
-#else
-#include <errno.h>
-#include <poll.h>
-#include <unistd.h>
-#endif
-
-enum { STREAM_MOST = 1 << 28 }; /* bytes of a picture from standard input */
 
 static tuff_status fail(struct tuff_error *error, tuff_status status, const char *sentence)
 {
@@ -31,47 +19,19 @@ tuff_status source_open(struct source *s, struct tuff_context *context, const st
     const struct tuff_preprocess *p = &params->preprocess;
     *s = (struct source){
         .context = context, .params = *params, .sample_bytes = (uint64_t)p->channels * p->height * p->width};
-#ifdef _WIN32
-    _setmode(_fileno(stdin), _O_BINARY);
-#endif
     for (uint32_t i = 0; i < 2; i++) {
         s->batches[i].samples = malloc((size_t)(s->sample_bytes * params->room));
         s->batches[i].pieces = calloc(params->room, sizeof *s->batches[i].pieces);
         if (!s->batches[i].samples || !s->batches[i].pieces) return fail(error, TUFF_ERR_MEMORY, "out of memory");
     }
     for (uint32_t i = 0; i < SOURCE_THREADS; i++) s->decoders[i].source = s, s->decoders[i].index = i;
-    if (!params->width) return TUFF_OK;
-    s->decoders[0].picture = (struct tuff_picture){params->width, params->height, 3, NULL};
-    s->decoders[0].picture.pixels = malloc((size_t)3 * params->width * params->height);
+    if (!params->frames.width) return TUFF_OK;
+    s->decoders[0].picture = (struct tuff_picture){params->frames.width, params->frames.height, 3, NULL};
+    s->decoders[0].picture.pixels = malloc((size_t)3 * params->frames.width * params->frames.height);
     return s->decoders[0].picture.pixels ? TUFF_OK : fail(error, TUFF_ERR_MEMORY, "out of memory");
 }
 
 /* ---- pictures --------------------------------------------------------------------------------------------------------------------------- */
-
-static tuff_status read_stream(struct source *s, struct piece *piece, struct tuff_picture *picture,
-                               const struct tuff_picture_options *options)
-{
-    uint8_t *bytes = NULL;
-    size_t room = 0, count = 0, got = 1;
-    while (got && count < STREAM_MOST) {
-        if (count == room) {
-            uint8_t *more = realloc(bytes, room = room ? 2 * room : 1 << 16);
-            if (!more) break;
-            bytes = more;
-        }
-        count += got = fread(bytes + count, 1, room - count, stdin);
-    }
-    tuff_status status = got ? fail(&piece->error, count < STREAM_MOST ? TUFF_ERR_MEMORY : TUFF_ERR_UNSUPPORTED,
-                                    "standard input: there is no room for so large a picture")
-                             : tuff_picture_decode(s->context, (struct tuff_span){bytes, count}, options, picture,
-                                                   &piece->error);
-    free(bytes);
-    if (status == TUFF_OK || got) return status;
-    char sentence[sizeof piece->error.message];
-    memcpy(sentence, piece->error.message, sizeof sentence);
-    snprintf(piece->error.message, sizeof piece->error.message, "standard input: %.400s", count ? sentence : "it is empty");
-    return status;
-}
 
 static void take_picture(struct decoder *d, struct piece *piece, uint8_t *sample)
 {
@@ -80,7 +40,7 @@ static void take_picture(struct decoder *d, struct piece *piece, uint8_t *sample
     const double began = seconds_now();
     char path[2400];
     if (!s->params.folder && !strcmp(piece->path, "-")) {
-        piece->status = read_stream(s, piece, &d->picture, &options);
+        piece->status = stream_picture(s->context, &options, &d->picture, &piece->error);
     } else {
         snprintf(path, sizeof path, "%s%s%s", s->params.folder ? s->params.folder : "", s->params.folder ? "/" : "",
                  piece->path);
@@ -106,45 +66,6 @@ static void run_pictures(void *user)
 
 /* ---- frames ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Of standard input; *got is less at its end, and where the source is closed: who writes into a pipe may be silent for ever. */
-static bool read_bytes(const struct source *s, uint8_t *to, size_t bytes, size_t *got)
-{
-    *got = 0;
-#ifdef _WIN32
-    (void)s;
-    *got = fread(to, 1, bytes, stdin);
-    return !ferror(stdin);
-#else
-    for (ssize_t now = 1; now && *got < bytes && !s->stop;) {
-        struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-        const int ready = poll(&in, 1, 100);
-        if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
-        now = read(STDIN_FILENO, to + *got, bytes - *got);
-        if (now < 0 && errno != EINTR && errno != EAGAIN) return false;
-        if (now > 0) *got += (size_t)now;
-    }
-    return true;
-#endif
-}
-
-/* The next frame, whole; false at the end, or with s->status where it is cut off. */
-static bool read_frame(struct source *s, struct tuff_picture *picture)
-{
-    const size_t bytes = (size_t)3 * picture->width * picture->height;
-    size_t got;
-    const bool good = read_bytes(s, picture->pixels, bytes, &got);
-    if (got == bytes) return true;
-    if (!good) s->status = fail(&s->error, TUFF_ERR_FILE, "standard input: cannot be read");
-    if (!s->status && (got || s->next == 0)) {
-        s->status = TUFF_ERR_FORMAT;
-        snprintf(s->error.message, sizeof s->error.message,
-                 got ? "standard input: ends within frame %llu, behind %zu of the %zu bytes of %u x %u RGB"
-                     : "standard input: holds no frame",
-                 (unsigned long long)s->next, got, bytes, (unsigned)picture->width, (unsigned)picture->height);
-    }
-    return false;
-}
-
 static void run_frames(void *user)
 {
     struct decoder *d = user;
@@ -153,10 +74,12 @@ static void run_frames(void *user)
     const uint32_t room = batch->count;
     for (batch->count = 0; batch->count < room && !s->ended && !s->stop;) {
         const double began = seconds_now();
-        s->ended = !read_frame(s, &d->picture);
+        bool got;
+        s->status = stream_frame(&d->picture, s->next, &s->stop, &got, &s->error);
+        s->ended = !got;
         const double decoded = seconds_now();
         d->decode += decoded - began;
-        if (s->ended || s->next++ % s->params.every) continue;
+        if (s->ended || s->next++ % s->params.frames.every) continue;
         struct piece *piece = &batch->pieces[batch->count];
         *piece = (struct piece){.number = s->next - 1};
         piece->status = tuff_preprocess_run(s->context, &s->params.preprocess, &d->picture,
@@ -170,14 +93,14 @@ static void run_frames(void *user)
 static void begin_batch(struct source *s)
 {
     struct batch *batch = &s->batches[s->which];
-    uint32_t threads = s->params.width ? 1 : s->params.threads ? s->params.threads : 1;
-    const uint64_t left = s->params.width ? s->params.room : s->params.count - s->next;
+    uint32_t threads = s->params.frames.width ? 1 : s->params.threads ? s->params.threads : 1;
+    const uint64_t left = s->params.frames.width ? s->params.room : s->params.count - s->next;
     batch->count = left < s->params.room ? (uint32_t)left : s->params.room;
-    for (uint32_t i = 0; i < batch->count && !s->params.width; i++, s->next++)
+    for (uint32_t i = 0; i < batch->count && !s->params.frames.width; i++, s->next++)
         batch->pieces[i] = (struct piece){.path = s->params.paths[s->next], .number = s->next};
     if (threads > batch->count) threads = batch->count;
     for (uint32_t i = 0; i < threads; i++) {
-        void (*run)(void *) = s->params.width ? run_frames : run_pictures;
+        void (*run)(void *) = s->params.frames.width ? run_frames : run_pictures;
         if (s->params.threads)
             task_start(&s->decoders[i].task, run, &s->decoders[i]);
         else
@@ -209,7 +132,7 @@ void source_close(struct source *s)
 {
     s->stop = true;
     end_batch(s);
-    if (s->params.width) free(s->decoders[0].picture.pixels);
+    if (s->params.frames.width) free(s->decoders[0].picture.pixels);
     for (uint32_t i = 0; i < 2; i++) {
         free(s->batches[i].samples);
         free(s->batches[i].pieces);

@@ -3,6 +3,7 @@
 #ifndef SOURCE_H
 #define SOURCE_H
 
+#include "stream.h"
 #include "task.h"
 
 #include <tuff/tuff.h>
@@ -25,8 +26,7 @@ enum { SOURCE_THREADS = 16 };
 struct source_params {
     struct tuff_preprocess preprocess;
     uint32_t room, threads;   /* of a batch; threads 0: nothing is read ahead */
-    uint32_t width, height;   /* of frames; 0: pictures */
-    uint32_t every;           /* of frames: one of so many */
+    struct frames frames;     /* none: pictures */
     const char *folder;       /* that paths are in; NULL: none */
     const char *const *paths; /* [borrowed] of pictures; "-" is standard input */
     uint64_t count;

@@ -4,6 +4,7 @@
 #include "paths.h"
 #include "program.h"
 #include "refuse.h"
+#include "stream.h"
 #include "text.h"
 #include "whole.h"
 
@@ -17,6 +18,7 @@ struct options {
     const char *model, *device, *out, *folder, *json;
     bool times;
     struct detect_params detect;
+    struct frames frames; /* none: pictures */
     char **pictures;
     int picture_count;
 };
@@ -31,8 +33,8 @@ struct run {
     struct finds finds;
     FILE *json; /* NULL: none */
     bool to_terminal;
-    uint64_t done, failed;
-    double decode, draw; /* seconds */
+    uint64_t done, failed, frame; /* frame: number of the one that is looked at */
+    double decode, draw;          /* seconds */
     struct tuff_error error;
 };
 
@@ -40,12 +42,14 @@ struct run {
 
 static const char help[] =
     "tuff-detect - finds faces or text in pictures, by ONNX networks\n\n"
-    "  tuff-detect --model FILE [OPTION...] PICTURE...             PNG, JPEG, WebP, GIF, BMP; or a folder of them\n\n"
+    "  tuff-detect --model FILE [OPTION...] PICTURE...             PNG, JPEG, WebP, GIF, BMP; a folder of them; - for\n"
+    "                                                              one from standard input\n"
+    "  tuff-detect --model FILE [OPTION...] --frames WxH -         frames of a video, as raw RGB from standard input\n\n"
     "  --model FILE      NAME.onnx: YuNet (faces with eyes, nose, mouth), Ultra-Light (faces), or of the DB kind, as "
     "PP-OCR's (text)\n"
     "  --kind NAME       yunet, ultraface or db (default: as its outputs look)\n"
     "  --out FILE        draws what was found over the picture (PNG)\n"
-    "  --out-dir DIR     the same of any number of pictures, as DIR/PICTURE.png\n"
+    "  --out-dir DIR     the same of any number of pictures, as DIR/PICTURE.png; of frames DIR/frame-N.png\n"
     "  --json FILE       writes what was found as JSON; - for standard output, instead of text\n"
     "  --score P         how sure it must be, 0 .. 1 (default 0.6)\n"
     "  --iou P           of two boxes whose intersection is more of their union, one stays (default 0.3)\n"
@@ -53,6 +57,8 @@ static const char help[] =
     "                    (default: yunet 640, db 960)\n"
     "  --map P           of text: what a pixel must reach (default 0.3)\n"
     "  --unclip R        of text: how far boxes grow, by their area over their circumference (default 1.5)\n"
+    "  --frames WxH      size of the frames: 3 W H bytes each; what is found is written when its frame is done\n"
+    "  --every N         looks at one of N frames alone\n"
     "  --times           where the time goes, on standard error\n\n"
     "  --device NAME     index, UUID or part of a name, as tuff-info lists them\n"
     "  --help            this text\n"
@@ -89,6 +95,8 @@ static void parse(struct options *o, int count, char **arguments)
                                           {"side", required_argument, NULL, 'S'},
                                           {"map", required_argument, NULL, 'p'},
                                           {"unclip", required_argument, NULL, 'u'},
+                                          {"frames", required_argument, NULL, 'w'},
+                                          {"every", required_argument, NULL, 'e'},
                                           {"times", no_argument, NULL, 't'},
                                           {"device", required_argument, NULL, 'g'},
                                           {"help", no_argument, NULL, 'h'},
@@ -108,6 +116,8 @@ static void parse(struct options *o, int count, char **arguments)
         case 'S': o->detect.side = (uint32_t)number("side", optarg, 32, 16384); break;
         case 'p': o->detect.map = number("map", optarg, 0, 1); break;
         case 'u': o->detect.unclip = number("unclip", optarg, 0, 10); break;
+        case 'w': frames_parse("tuff-detect", optarg, &o->frames); break;
+        case 'e': o->frames.every = (uint32_t)number("every", optarg, 1, 1e9); break;
         case 't': o->times = true; break;
         case 'g': o->device = optarg; break;
         case 'h': fputs(help, stdout); exit(0);
@@ -118,22 +128,23 @@ static void parse(struct options *o, int count, char **arguments)
     o->pictures = arguments + optind;
     o->picture_count = count - optind;
     if (!o->model) wrong("--model is missing: which .onnx?");
-    if (o->picture_count == 0) wrong("no pictures are named");
+    frames_check("tuff-detect", &o->frames, o->pictures, o->picture_count);
     if (o->out && o->folder) wrong("--out and --out-dir do not go together");
-    if (o->out && o->picture_count > 1) wrong("--out is for one picture; --out-dir is for several");
+    if (o->out && (o->frames.width || o->picture_count > 1)) wrong("--out is for one picture; --out-dir is for several");
 }
 
 /* ---- what was found -------------------------------------------------------------------------------------------------------------------------- */
 
-static void print_text(const struct run *run, const char *path)
+static void print_text(const struct run *run, const char *name)
 {
     const bool text = run->detector.params.kind == KIND_DB;
-    printf("%s: %u %s%s%s\n", SHOWN(path), (unsigned)run->finds.count, text ? "line" : "face",
+    printf("%s: %u %s%s%s\n", SHOWN(name), (unsigned)run->finds.count, text ? "line" : "face",
            run->finds.count == 1 ? "" : "s", text ? " of text" : "");
     for (uint32_t i = 0; i < run->finds.count; i++) {
         const struct found *f = &run->finds.each[i];
         printf("  %.3f  at %.0f, %.0f: %.0f x %.0f\n", f->score, f->x, f->y, f->w, f->h);
     }
+    if (run->options.frames.width) fflush(stdout); /* there at once for who reads a pipe */
 }
 
 static void points_to_json(FILE *file, const char *name, const double (*points)[2], uint32_t count)
@@ -143,16 +154,21 @@ static void points_to_json(FILE *file, const char *name, const double (*points)[
     fputc(']', file);
 }
 
-static void begin_json(const struct run *run, const char *path)
+static void begin_json(const struct run *run, const char *name)
 {
-    fputs(run->done + run->failed ? ",\n  {\"picture\": " : "[\n  {\"picture\": ", run->json);
-    text_to_json(run->json, path);
+    fputs(run->done + run->failed ? ",\n  {" : "[\n  {", run->json);
+    if (run->options.frames.width) {
+        fprintf(run->json, "\"frame\": %llu", (unsigned long long)run->frame);
+    } else {
+        fputs("\"picture\": ", run->json);
+        text_to_json(run->json, name);
+    }
 }
 
-static void print_json(const struct run *run, const char *path, const struct tuff_picture *picture)
+static void print_json(const struct run *run, const char *name, const struct tuff_picture *picture)
 {
     const enum kind kind = run->detector.params.kind;
-    begin_json(run, path);
+    begin_json(run, name);
     fprintf(run->json, ", \"width\": %u, \"height\": %u, \"kind\": \"%s\", \"found\": [", (unsigned)picture->width,
             (unsigned)picture->height, kind_names[kind]);
     for (uint32_t i = 0; i < run->finds.count; i++) {
@@ -164,6 +180,7 @@ static void print_json(const struct run *run, const char *path, const struct tuf
         fputc('}', run->json);
     }
     fputs("]}", run->json);
+    if (run->options.frames.width) fflush(run->json);
 }
 
 /* ---- pictures -------------------------------------------------------------------------------------------------------------------------------- */
@@ -171,6 +188,7 @@ static void print_json(const struct run *run, const char *path, const struct tuf
 /* A picture's name without folders and ending: --out-dir draws it as DIR/NAME.png. */
 static struct tuff_span name_of(const char *picture)
 {
+    if (!strcmp(picture, "-")) picture = "stdin";
     const char *name = strrchr(picture, '/'), *dot = strrchr(picture, '.');
     name = name ? name + 1 : picture;
     return (struct tuff_span){name, dot && dot > name ? (size_t)(dot - name) : strlen(name)};
@@ -181,35 +199,48 @@ static tuff_status place_of(struct run *run, const char *picture, char *path, si
 {
     const struct tuff_span name = name_of(picture);
     const char *folder = run->options.folder;
-    const int length = folder ? snprintf(path, size, "%s/%.*s.png", folder, (int)name.bytes, (const char *)name.data)
-                              : snprintf(path, size, "%s", run->options.out);
+    int length;
+    if (run->options.frames.width)
+        length = snprintf(path, size, "%s/frame-%llu.png", folder, (unsigned long long)run->frame);
+    else if (folder)
+        length = snprintf(path, size, "%s/%.*s.png", folder, (int)name.bytes, (const char *)name.data);
+    else
+        length = snprintf(path, size, "%s", run->options.out);
     if ((size_t)length < size) return TUFF_OK;
     snprintf(run->error.message, sizeof run->error.message,
              "%.300s: cannot be drawn: --out or --out-dir make too long a path", picture);
     return TUFF_ERR_FILE;
 }
 
-static tuff_status detect(struct run *run, const char *path)
+/* name: its path, or "frame N" */
+static tuff_status detect(struct run *run, const char *name, const struct tuff_picture *picture)
 {
-    struct tuff_picture picture = {0};
     char drawn[1200];
-    const double began = seconds_now();
-    tuff_status status = tuff_picture_read(run->context, path, NULL, &picture, &run->error);
-    run->decode += seconds_now() - began;
-    if (status == TUFF_OK) status = detector_run(&run->detector, &picture, &run->finds, &run->error);
+    tuff_status status = detector_run(&run->detector, picture, &run->finds, &run->error);
     if (status == TUFF_OK && run->options.times && run->detector.new_size)
-        fprintf(stderr, "%s: the first of %u x %u: a plan of its own\n", SHOWN(path), (unsigned)run->detector.width,
+        fprintf(stderr, "%s: the first of %u x %u: a plan of its own\n", SHOWN(name), (unsigned)run->detector.width,
                 (unsigned)run->detector.height);
-    if (status == TUFF_OK && run->to_terminal) print_text(run, path);
-    if (status == TUFF_OK && run->json) print_json(run, path, &picture);
+    if (status == TUFF_OK && run->to_terminal) print_text(run, name);
+    if (status == TUFF_OK && run->json) print_json(run, name, picture);
     const double found = seconds_now();
     if (status == TUFF_OK && (run->options.out || run->options.folder)) {
-        status = place_of(run, path, drawn, sizeof drawn);
+        status = place_of(run, name, drawn, sizeof drawn);
         if (status == TUFF_OK)
-            status = draw_finds(run->context, drawn, &picture, run->detector.params.kind, &run->finds, &run->error);
+            status = draw_finds(run->context, drawn, picture, run->detector.params.kind, &run->finds, &run->error);
         if (status != TUFF_OK) run->done++; /* it is in the JSON */
     }
     run->draw += seconds_now() - found;
+    return status;
+}
+
+static tuff_status detect_file(struct run *run, const char *path)
+{
+    struct tuff_picture picture = {0};
+    const double began = seconds_now();
+    tuff_status status = strcmp(path, "-") ? tuff_picture_read(run->context, path, NULL, &picture, &run->error)
+                                           : stream_picture(run->context, NULL, &picture, &run->error);
+    run->decode += seconds_now() - began;
+    if (status == TUFF_OK) status = detect(run, path, &picture);
     tuff_picture_finish(run->context, &picture);
     return status;
 }
@@ -234,34 +265,63 @@ static void tell_times(const struct run *run, double seconds)
     fprintf(stderr, "%llu pictures: %.4g a second\n", (unsigned long long)run->done, (double)run->done / seconds);
 }
 
+/* What became of a picture or frame; false where the next ones would fail alike. */
+static bool settle(struct run *run, const char *name, tuff_status status, uint64_t before)
+{
+    if (status == TUFF_OK) {
+        run->done++;
+        return true;
+    }
+    fprintf(stderr, "tuff-detect: %s\n", SHOWN(run->error.message));
+    if (run->json && of_the_file(status) && run->done == before) {
+        begin_json(run, name);
+        fputs(", \"error\": ", run->json);
+        text_to_json(run->json, run->error.message);
+        fputc('}', run->json);
+    }
+    run->failed++;
+    return of_the_file(status);
+}
+
+/* Each as it comes; what is wrong with the stream comes behind its last whole frame. */
+static bool detect_frames(struct run *run)
+{
+    const struct frames *f = &run->options.frames;
+    struct tuff_picture picture = {f->width, f->height, 3, malloc((size_t)3 * f->width * f->height)};
+    tuff_status status = picture.pixels ? TUFF_OK : refuse(&run->error, TUFF_ERR_MEMORY, "out of memory");
+    bool got = true, goes_on = true;
+    char name[32];
+    for (uint64_t i = 0; status == TUFF_OK && got && goes_on; i++) {
+        const double began = seconds_now();
+        status = stream_frame(&picture, i, NULL, &got, &run->error);
+        run->decode += seconds_now() - began;
+        if (status != TUFF_OK || !got || i % f->every) continue;
+        const uint64_t before = run->done;
+        run->frame = i;
+        snprintf(name, sizeof name, "frame %llu", (unsigned long long)i);
+        goes_on = settle(run, name, detect(run, name, &picture), before);
+    }
+    if (status != TUFF_OK) fprintf(stderr, "tuff-detect: %s\n", SHOWN(run->error.message));
+    free(picture.pixels);
+    return status == TUFF_OK;
+}
+
 /* All pictures; one that cannot be read is told, and the others go on. */
 static bool detect_all(struct run *run)
 {
     const double began = seconds_now();
-    tuff_status status = TUFF_OK;
-    for (uint64_t i = 0; i < run->list.count && (status == TUFF_OK || of_the_file(status)); i++) {
-        const char *path = run->list.paths[i];
+    bool goes_on = true, good = !run->options.frames.width || detect_frames(run);
+    for (uint64_t i = 0; i < run->list.count && goes_on; i++) {
         const uint64_t before = run->done;
-        status = detect(run, path);
-        if (status == TUFF_OK) {
-            run->done++;
-            continue;
-        }
-        fprintf(stderr, "tuff-detect: %s\n", SHOWN(run->error.message));
-        if (run->json && of_the_file(status) && run->done == before) {
-            begin_json(run, path);
-            fputs(", \"error\": ", run->json);
-            text_to_json(run->json, run->error.message);
-            fputc('}', run->json);
-        }
-        run->failed++;
+        const char *path = run->list.paths[i];
+        goes_on = settle(run, path, detect_file(run, path), before);
     }
     if (run->json) fputs(run->done + run->failed ? "\n]\n" : "[]\n", run->json);
     if (run->failed)
         fprintf(stderr, "tuff-detect: %llu of %llu pictures failed\n", (unsigned long long)run->failed,
-                (unsigned long long)run->list.count);
+                (unsigned long long)(run->list.count ? run->list.count : run->done + run->failed));
     if (run->options.times && run->done) tell_times(run, seconds_now() - began);
-    return run->failed == 0;
+    return good && run->failed == 0;
 }
 
 /* ---- the way ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -297,8 +357,8 @@ static tuff_status begin(struct run *run)
 {
     const struct options *o = &run->options;
     const char *places[] = {o->json && strcmp(o->json, "-") ? o->json : NULL, o->out};
-    tuff_status status = path_list_make((const char *const *)o->pictures, (uint32_t)o->picture_count, &run->list,
-                                        &run->error);
+    const uint32_t named = o->frames.width ? 0 : (uint32_t)o->picture_count;
+    tuff_status status = path_list_make((const char *const *)o->pictures, named, &run->list, &run->error);
     if (status == TUFF_OK) status = check_names(run);
     if (status == TUFF_OK && o->out && run->list.count > 1) wrong("--out is for one picture; --out-dir is for several");
     if (status == TUFF_OK) status = detector_open(&run->detector, run->context, o->model, &o->detect, &run->error);
