@@ -96,6 +96,7 @@ CHECK
     ends 2 "from standard input alone" $mnist $frames x.png
     ends 2 "from standard input alone" $mnist $frames - x.png
     ends 2 "--every goes with --frames" $mnist --every 2 x.png
+    for every in 0 -1 2.5 no; do ends 2 "--every is a whole number from 1" $mnist --frames 640x360 --every $every -; done
     ends 2 "--frames does not go with --data" $mnist $frames --data x
     ends 2 "one picture" $mnist - -
     ends 2 "--batch cannot be" $mnist --batch 0 x.png

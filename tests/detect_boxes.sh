@@ -48,6 +48,7 @@ yunet="--model $models/yunet-n/model.onnx"
     ends 2 "as 640x360" $yunet --frames 640 -
     ends 2 "from standard input alone" $yunet --frames 640x360 x.png
     ends 2 "--every goes with --frames" $yunet --every 2 x.png
+    for every in 0 -1 2.5 no; do ends 2 "--every is a whole number from 1" $yunet --frames 640x360 --every $every -; done
     ends 2 "holds one picture" $yunet - -
     ends 2 "--out is for one picture" $yunet --frames 640x360 --out x.png -
 

@@ -157,7 +157,7 @@ static void parse(struct options *o, int count, char **arguments)
         case 'b': o->onnx.batch = whole("batch", optarg, 1, 4096); break;
         case 'T': o->threads = whole("threads", optarg, 0, SOURCE_THREADS); break;
         case 'w': frames_parse("tuff-classify", optarg, &o->frames); break;
-        case 'e': o->frames.every = whole("every", optarg, 1, 1000000000); break;
+        case 'e': frames_parse_every("tuff-classify", optarg, &o->frames); break;
         case 'c': o->confusion = optarg; break;
         case 'r': o->groups = optarg; break;
         case 'g': o->device = optarg; break;

@@ -27,6 +27,13 @@ void frames_parse(const char *program, const char *text, struct frames *f)
         wrong_use(program, "--frames is a width and a height, as 640x360, not \"%s\"", text);
 }
 
+void frames_parse_every(const char *program, const char *text, struct frames *f)
+{
+    char rest;
+    if (sscanf(text, "%9u%c", &f->every, &rest) != 1 || text[0] < '0' || text[0] > '9' || !f->every)
+        wrong_use(program, "--every is a whole number from 1, not \"%s\"", text);
+}
+
 void frames_check(const char *program, struct frames *f, char *const *pictures, int count)
 {
     uint32_t streams = 0;

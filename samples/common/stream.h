@@ -11,6 +11,7 @@ struct frames {
 };
 /* "640x360"; wrong use where it is no such. */
 void frames_parse(const char *program, const char *text, struct frames *frames);
+void frames_parse_every(const char *program, const char *text, struct frames *frames); /* "5" */
 /* Wrong use: two pictures of standard input, frames of anything else, --every without them, no picture at all. Sets `every`, if nobody did. */
 void frames_check(const char *program, struct frames *frames, char *const *pictures, int count);
 

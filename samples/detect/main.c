@@ -117,7 +117,7 @@ static void parse(struct options *o, int count, char **arguments)
         case 'p': o->detect.map = number("map", optarg, 0, 1); break;
         case 'u': o->detect.unclip = number("unclip", optarg, 0, 10); break;
         case 'w': frames_parse("tuff-detect", optarg, &o->frames); break;
-        case 'e': o->frames.every = (uint32_t)number("every", optarg, 1, 1e9); break;
+        case 'e': frames_parse_every("tuff-detect", optarg, &o->frames); break;
         case 't': o->times = true; break;
         case 'g': o->device = optarg; break;
         case 'h': fputs(help, stdout); exit(0);

@@ -249,6 +249,9 @@ static void put_weights(struct seeds *s)
         snprintf(name, sizeof name, "pickle%zu", i);
         put(s, "torch", name, archive, bytes);
     }
+    memset(archive, 0, 512);
+    memcpy(archive, "sys_info", 8), memcpy(archive + 257, "ustar", 5);
+    put(s, "torch", "tar", archive, 512);
     static const char *const tables[] = {
         /* as tests/fuzz/weights.c reads them */
         "tw;I;26\ntb;I;2\ntnone;I;0\npw;@;26\npb;@;2\npnone;@;0",
