@@ -48,8 +48,7 @@ struct tuff_caps {
     bool subgroup_size_control, subgroup_basic, subgroup_arithmetic, subgroup_ballot, subgroup_shuffle;
     bool f16_storage, f16_arithmetic, i8_storage, i8_arithmetic, i16_arithmetic, f64_arithmetic, i64_arithmetic;
     bool cooperative_matrix, integer_dot_product, bfloat16;
-    bool
-        integer_dot_accelerated; /* of four pairs of i8, packed in words: the driver says that it beats other instructions */
+    bool integer_dot_accelerated; /* of four pairs of i8 in words: faster than other ways, its driver says */
     bool keeps_nan,
         keeps_nan_f16; /* its compiler can be told that NaN, infinities and signs of zeros count, of f32 and f16 */
     bool device_address, timeline_semaphore, synchronization2, memory_budget, push_descriptor;

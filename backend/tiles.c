@@ -98,7 +98,7 @@ static enum tuff_tiles find(struct tuff_context *context, const struct tuff_caps
     return found;
 }
 
-/* Writes the file anew with this line before the others. Failure costs another probe. */
+/* Writes the file anew with this line before the others, whatever these are; a file that has grown large begins again. Failure costs another probe. */
 static void keep(struct tuff_context *context, const struct tuff_caps *caps)
 {
     struct tuff_text key;

@@ -27,9 +27,9 @@ enum { TUFF_MAX_SPACE = TUFF_MAX_RANK - 2 };
 struct tuff_windows {
     uint32_t axes, kernel[TUFF_MAX_SPACE], stride[TUFF_MAX_SPACE], dilation[TUFF_MAX_SPACE];
     uint32_t begin[TUFF_MAX_SPACE], end[TUFF_MAX_SPACE]; /* padding */
-    uint32_t groups,
-        output_pad[TUFF_MAX_SPACE]; /* of a convolution, whose stride and dilation are not 0; of a transposed one */
-    tuff_val zero;                  /* 0, or, of a convolution of i8 over one axis or two, tuff_conv2d_params.zero */
+    uint32_t groups;                                     /* of a convolution, whose stride and dilation are not 0 */
+    uint32_t output_pad[TUFF_MAX_SPACE];                 /* of a transposed one */
+    tuff_val zero; /* 0, or, of a convolution of i8 over one axis or two, tuff_conv2d_params.zero */
     bool transposed, mean, ceil_mode, count_include_pad; /* the last three of pools */
     const char *what;                                    /* of pools, for sentences */
 };

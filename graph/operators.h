@@ -122,7 +122,8 @@ struct tuff_conv2d_params {
     uint32_t stride[2], dilation[2]; /* h, w; 0 stands for 1 */
     uint32_t pad[4];                 /* top, left, bottom, right */
     uint32_t groups;                 /* 0 stands for 1 */
-    tuff_val zero; /* of i8: 0, or an i32 of one element that stands for 0 in x, and is taken off its elements */
+    tuff_val
+        zero; /* of i8: 0, or an i32 of one element, -128 to 127, that stands for 0 in x and is taken off its elements */
 };
 /* Cross-correlation: y[n,o,i,j] = sum_{c,u,v} x[n, c, i*sh + u*dh - top, j*sw + v*dw - left] * w[o,c,u,v] (+ b[o]).
  *   x [n, ci, h, w], w [co, ci/groups, kh, kw], b [co] or 0; each f32 or f16, y f32, f32 sums; or x and w i8, b 0, y i32,

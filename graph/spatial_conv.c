@@ -137,7 +137,7 @@ static tuff_val volumes(struct tuff_graph *g, const tuff_val *in, const struct t
     return tuff_conv_bias(g, name_of(c), y, in);
 }
 
-/* The c->transposed convolution of slices has the depth taps as channels; each lands `dilation` further on, slices `stride` apart. */
+/* The transposed convolution of slices has the depth taps as channels; each lands `dilation` further on, slices `stride` apart. */
 static tuff_val transposed_volumes(struct tuff_graph *g, const tuff_val *in, const struct tuff_windows *c)
 {
     static const uint32_t order[] = {0, 2, 1, 3, 4};

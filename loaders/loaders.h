@@ -411,7 +411,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_prepare(struct tuff_onnx_runner *
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_run(struct tuff_onnx_runner *runner, const struct tuff_array *inputs,
                                                    uint32_t input_count, struct tuff_array *outputs,
                                                    struct tuff_error *error);
-/* The graph, and the *count values that the last run computes: for tuff_plan_ask. All of the runner; NULL before a run and after a failure. */
+/* The graph, and the *count values that the last run computes, or was prepared to: for tuff_plan_ask. All of the runner; NULL before one and after a failure. */
 TUFF_API struct tuff_graph *tuff_onnx_runner_graph(const struct tuff_onnx_runner *runner, const tuff_val **outputs,
                                                    uint32_t *count);
 /* Hangs output `index` of the last run on random numbers? ONNX says their distribution alone. */

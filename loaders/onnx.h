@@ -137,6 +137,7 @@ bool tuff_on_failed(const struct tuff_onnx_op *o);
 bool tuff_on_training(const struct tuff_onnx_op *o);
 const struct tuff_onnx_params *tuff_on_params(const struct tuff_onnx_op *o);
 struct tuff_arena *tuff_on_arena(const struct tuff_onnx_op *o);  /* until the model is built */
+bool tuff_on_budget(const struct tuff_onnx_op *o, size_t bytes); /* false: more than what is known before a run may take */
 void *tuff_on_alloc(const struct tuff_onnx_op *o, size_t bytes); /* zeroed, until the model is built; NULL after a failure */
 /* The nodes of a subgraph, whose inputs stand for these; its outputs. For If, Loop, Scan. False after a failure. */
 bool tuff_on_subgraph(const struct tuff_onnx_op *o, const struct tuff_onnx_graph *graph, const struct tuff_onnx_val *inputs,

@@ -100,13 +100,18 @@ const struct tuff_onnx_params *tuff_on_params(const struct tuff_onnx_op *o) { re
 
 struct tuff_arena *tuff_on_arena(const struct tuff_onnx_op *o) { return &o->b->arena; }
 
+bool tuff_on_budget(const struct tuff_onnx_op *o, size_t bytes)
+{
+    if (bytes > MOST_BYTES - o->b->asked) return tuff_on_refuse(o, "what is known before a run takes more than 2 GB");
+    o->b->asked += bytes;
+    return true;
+}
+
 void *tuff_on_alloc(const struct tuff_onnx_op *o, size_t bytes)
 {
-    struct tuff_onnx_build *b = o->b;
-    if (bytes > MOST_BYTES - b->asked) return tuff_on_refuse(o, "what is known before a run takes more than 2 GB"), NULL;
-    b->asked += bytes;
-    void *memory = tuff_arena_alloc(&b->arena, bytes);
-    if (!memory) no_memory(b);
+    if (!tuff_on_budget(o, bytes)) return NULL;
+    void *memory = tuff_arena_alloc(&o->b->arena, bytes);
+    if (!memory) no_memory(o->b);
     return memory;
 }
 

@@ -16,6 +16,10 @@ BUILD(gather_elements)
     if (size.rank != o->in[0].shape.rank)
         return tuff_on_bad(o, "operand and indices have %u and %u axes", o->in[0].shape.rank, size.rank);
     size.dim[axis] = o->in[0].shape.dim[axis]; /* indices may have less of the other axes */
+    for (uint32_t i = 0; i < size.rank; i++)
+        if (size.dim[i] > o->in[0].shape.dim[i])
+            return tuff_on_bad(o, "axis %u of the indices has %u elements, of the operand %u", i, size.dim[i],
+                               o->in[0].shape.dim[i]);
     if (tuff_on_empty(o, 1)) return tuff_on_put_full(o, 0, o->in[0].type, o->in[1].shape, 0);
     const tuff_val x = tuff_on_window(g, tuff_on(o, 0), begin, size.dim, 0);
     return tuff_on_put(o, 0, tuff_gather_elements(g, x, tuff_on(o, 1), axis));

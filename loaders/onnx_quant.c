@@ -177,7 +177,11 @@ static tuff_val whole_conv(const struct tuff_onnx_op *o, const struct steps *x, 
     struct tuff_graph *g = o->g;
     const struct tuff_shape *s = &w->x.shape;
     struct tuff_shape channels = {.rank = s->rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
-    if (!is_bytes(o, x) || !is_bytes(o, w) || s->rank < 3 || s->dim[0] == 0) return 0;
+    if (!is_bytes(o, x) || !is_bytes(o, w)) return 0;
+    if (s->rank < 3) {
+        tuff_on_bad(o, "its weights have %u axes", s->rank);
+        return 0;
+    }
     const struct bytes a = bytes_of(o, x, 0, 0), b = bytes_of(o, w, channels.rank, 0);
     const tuff_val y = tuff_on_convolve(o, a.x, b.x, a.zero);
     if (!b.zero) return y;

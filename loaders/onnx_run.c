@@ -407,6 +407,7 @@ tuff_status tuff_onnx_run(struct tuff_onnx_runner *r, const struct tuff_array *i
     const uint32_t count = status == TUFF_OK && outputs && r->device ? tuff_onnx_output_count(r->onnx) : 0;
     for (uint32_t k = 0; status == TUFF_OK && k < count; k++) status = read_output(r, plan, k, error);
     if (status == TUFF_OK && count) memcpy(outputs, r->results, count * sizeof *outputs);
+    if (status != TUFF_OK && r) r->last = NULL;
     return status;
 }
 

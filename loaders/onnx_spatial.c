@@ -492,6 +492,8 @@ BUILD(affine_grid)
         places *= size[i] = (uint32_t)list[i + 2];
     }
     if (places > 1 << 24) return tuff_on_refuse(o, "it has %llu places", (unsigned long long)places);
+    if (!tuff_on_budget(o, (size_t)places * (count - 1) * 2 * sizeof(double)))
+        return false; /* the table, and the graph's copy */
     const bool align = tuff_on_int(o, "align_corners", 0);
     return tuff_on_put(o, 0, tuff_affine_places(g, tuff_on_f32(o, 0), size, count - 2, align, -1));
 }

@@ -378,7 +378,20 @@ static bool write_matmul(struct tuff_onnx_task *t)
         if (turned) tuff_ow_ints(t->s, &n, "perm", order, rank);
         tuff_ow_in(t->s, &product, turned ? tuff_ow_emit(t->s, &n, "Transpose") : operand(t, k));
     }
-    tuff_ow_emit(t->s, &product, "MatMul");
+    tuff_ow_emit(t->s, &product, t->type == TUFF_ONNX_I8 ? "MatMulInteger" : "MatMul");
+    return true;
+}
+
+static bool write_conv2d(struct tuff_onnx_task *t)
+{
+    const bool bytes = t->type == TUFF_ONNX_I8;
+    struct tuff_onnx_node n = node(t->s, operand(t, 0), operand(t, 1), none);
+    if (bytes && t->value->in_count > 2) { /* what stands for 0 is i32 */
+        t->type = TUFF_ONNX_I32;
+        tuff_ow_in(t->s, &n, tuff_ow_cast(t->s, operand(t, 2), TUFF_ONNX_I8));
+    }
+    tuff_ow_attributes(t, &n);
+    tuff_ow_emit(t->s, &n, bytes ? "ConvInteger" : "Conv");
     return true;
 }
 
@@ -593,7 +606,9 @@ bool tuff_ow_value(struct tuff_onnx_task *t)
     char text[WORD];
     if (computes && op->class != TUFF_CLASS_LOOP && t->value->in_count && t->value->in[0]) {
         const enum tuff_onnx_dtype type = tuff_onnx_of(in_of(t, 0)->type.dtype);
-        t->type = tuff_is_float(tuff_onnx_type_row(type)->dtype) ? TUFF_ONNX_FLOAT : TUFF_ONNX_I32;
+        t->type = tuff_is_float(tuff_onnx_type_row(type)->dtype) ? TUFF_ONNX_FLOAT
+                  : op->integers == TUFF_INTEGERS_BYTES          ? TUFF_ONNX_I8
+                                                                 : TUFF_ONNX_I32;
     }
     snprintf(text, sizeof text, "%s @ *", op->onnx ? op->onnx : "");
     if (!form && (!op->onnx || !op->onnx[0] || op->own || op->traits & TUFF_DERIVATIVE))

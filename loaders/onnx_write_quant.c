@@ -127,6 +127,7 @@ bool tuff_ow_int8_begin(struct tuff_onnx_sheet *s, const tuff_val *wanted, uint3
     for (tuff_val v = 1; v < s->g->count; v++) {
         const struct tuff_op *op = s->g->values[v].op;
         if (!q[v].readers || q[v].fixed) continue;
+        if (tuff_value_of(s->g, v)->type.dtype != TUFF_F32) continue; /* products of i8 are written as they are */
         if (op == &tuff_op_conv2d || op == &tuff_op_matmul || op == &tuff_op_conv2d_input_grad) mark_chain(s, v);
     }
     return true;

@@ -27,7 +27,7 @@ void tuff_small_float_expand(const struct tuff_small_float *type, const uint8_t 
 /* All of a text as a whole number of base 10 or 16. */
 static inline bool tuff_number_of(const char *text, size_t length, unsigned base, uint64_t *number)
 {
-    struct tuff_parser r = {.at = text, .end = text + length, .of = "number"};
+    struct tuff_parser r = {.at = text, .end = text ? text + length : text, .of = "number"};
     *number = tuff_read_number(&r, base, UINT64_MAX);
     return tuff_reads(&r) && r.at == r.end;
 }

@@ -435,6 +435,28 @@ static void check_types(struct write_test *t)
     }
 }
 
+/* Products of i8, with what stands for 0: as MatMulInteger and ConvInteger. */
+static void check_bytes(struct write_test *t)
+{
+    struct tuff_graph *g = NULL;
+    if (skipped(t, "bytes")) return;
+    if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
+    tuff_val a = tuff_input(g, "a", TUFF_I8, TUFF_SHAPE(2, 5, 9)), b = tuff_input(g, "b", TUFF_I8, TUFF_SHAPE(7, 9));
+    tuff_val x = tuff_input(g, "x", TUFF_I8, TUFF_SHAPE(2, 4, 6, 5)),
+             w = tuff_input(g, "w", TUFF_I8, TUFF_SHAPE(6, 2, 3, 2));
+    const int32_t minus = -77;
+    tuff_val zero = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(1)}, &minus);
+    struct tuff_conv2d_params params = {.stride = {2, 1}, .pad = {1, 0, 1, 2}, .groups = 2};
+    tuff_val y[3] = {tuff_matmul(g, a, b, (struct tuff_matmul_params){.transpose_b = true}),
+                     tuff_conv2d(g, x, w, 0, params)};
+    params.zero = zero;
+    y[2] = tuff_conv2d(g, x, w, 0, params);
+    double **data = fill(t, g, 127);
+    check_graph(t, "bytes", g, y, 3, data, (struct tuff_onnx_write_params){0});
+    tuff_reference_destroy(g, data);
+    tuff_graph_destroy(g);
+}
+
 static void refuse(struct write_test *t, const char *what, struct tuff_graph *g, tuff_val v, const char *sentence)
 {
     struct tuff_session *session = NULL;
@@ -534,6 +556,7 @@ int main(int argc, char **argv)
         check_nets(&t);
         check_language(&t);
         check_types(&t);
+        check_bytes(&t);
         if (!skipped(&t, "saved")) check_saved(&t);
         if (!skipped(&t, "refused")) check_refused(&t);
     }

@@ -46,7 +46,8 @@ static tuff_val build(struct tuff_graph *g, const struct product *c, tuff_val in
     memcpy(params.pad, c->pad, sizeof params.pad);
     in[0] = tuff_input(g, "x", TUFF_I8, TUFF_SHAPE(c->pictures, c->groups * c->ci, c->h, c->w));
     in[1] = tuff_input(g, "w", TUFF_I8, TUFF_SHAPE(c->groups * c->co, c->ci, c->kh, c->kw));
-    if (c->zero) params.zero = in[2] = tuff_input(g, "zero", TUFF_I32, TUFF_SHAPE(1));
+    if (c->zero)
+        params.zero = in[2] = tuff_input(g, "zero", TUFF_I32, c->kw == 1 ? TUFF_SHAPE(1, 1, 1, 1, 1) : TUFF_SHAPE(1));
     return tuff_conv2d(g, in[0], in[1], 0, params);
 }
 

@@ -284,7 +284,9 @@ static tuff_val find_expanded(const struct tuff_work *w, uint64_t hash, const st
 
 static tuff_val expand(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    bool asked = old->op->expand && (old->op->splits || !(w->params->plain || w->params->debug & TUFF_DEBUG_NOSIMPLIFY));
+    bool bytes = old->op->integers == TUFF_INTEGERS_BYTES && old->type.dtype == TUFF_I32; /* few devices have kernels */
+    bool passes = !(w->params->plain || w->params->debug & TUFF_DEBUG_NOSIMPLIFY);
+    bool asked = old->op->expand && (passes || old->op->splits || bytes);
     if (!asked) return 0;
     uint64_t hash = hash_value(old->op, in, old->in_count, old->attrs);
     tuff_val v = may_be_joined(old->op) ? find_expanded(w, hash, old, in) : 0;

@@ -31,7 +31,11 @@ tuff_val tuff_byte_product(struct tuff_graph *g, const struct tuff_value *value,
         for (uint32_t k = 0; k < 2; k++)
             operands[k] = part(g, in[k], sums->axis[k], sums->groups[k], sums->length, at, count);
         if (sums->zero) operands[0] = tuff_sub(g, operands[0], tuff_cast(g, sums->zero, TUFF_F32));
-        const tuff_val sum = tuff_cast(g, tuff_graph_add(g, value->op, operands, 2, value->attrs), TUFF_I32);
+        struct tuff_value floats = *value; /* which other operators may compute better */
+        floats.type.dtype = TUFF_F32;
+        floats.in_count = 2;
+        const tuff_val other = value->op->expand(g, &floats, operands);
+        const tuff_val sum = tuff_cast(g, other ? other : tuff_graph_add(g, value->op, operands, 2, value->attrs), TUFF_I32);
         y = at ? tuff_add(g, y, sum) : sum;
     }
     return y;

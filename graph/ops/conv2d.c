@@ -252,7 +252,6 @@ const struct tuff_op tuff_op_conv2d = {
     .integers = TUFF_INTEGERS_BYTES,
     .grad = conv_grad,
     .expand = tuff_conv_expand,
-    .splits = true,
     .ref = tuff_conv_ref,
     TUFF_SUMS(tuff_conv_terms),
 };

@@ -162,10 +162,10 @@ static tuff_val add_product(struct tuff_graph *g, const struct tuff_conv_sizes *
 static bool suits_dots(const struct tuff_conv_sizes *s) { return s->ci * s->kh * s->kw >= 16 && s->co >= 8; }
 
 /* sum (x - zero) w = sum x w - zero sum w, where `zero` lies around x as well. */
-static tuff_val less_zero(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+static tuff_val less_zero(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in, tuff_val zero)
 {
     struct tuff_conv conv = *(const struct tuff_conv *)value->attrs;
-    const tuff_val zero = in[TUFF_CONV_ZERO], above = tuff_sub(g, tuff_cast(g, in[0], TUFF_I32), zero);
+    const tuff_val above = tuff_sub(g, tuff_cast(g, in[0], TUFF_I32), zero);
     const uint32_t before[TUFF_MAX_RANK] = {0, 0, conv.pad[0], conv.pad[1]},
                    after[TUFF_MAX_RANK] = {0, 0, conv.pad[2], conv.pad[3]};
     const uint32_t co = tuff_type_of(g, in[1]).shape.dim[0];
@@ -184,8 +184,10 @@ tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, 
     if (!tuff_conv_measure_for(value, &x, &w, &s)) return 0;
     if (value->type.dtype != TUFF_I32)
         return is_product(&s, g->caps) ? add_product(g, &s, in[0], in[1], value->op == &tuff_op_conv2d_input_grad) : 0;
-    const tuff_val zero = value->in_count > TUFF_CONV_ZERO ? in[TUFF_CONV_ZERO] : 0;
-    if (picture.dtype == TUFF_I8 && tuff_dots(g->caps) && suits_dots(&s)) return zero ? less_zero(g, value, in) : 0;
+    const tuff_val zero = value->in_count > TUFF_CONV_ZERO
+                              ? tuff_reshape(g, in[TUFF_CONV_ZERO], (struct tuff_shape){.rank = 0})
+                              : 0;
+    if (picture.dtype == TUFF_I8 && tuff_dots(g->caps) && suits_dots(&s)) return zero ? less_zero(g, value, in, zero) : 0;
     return tuff_byte_product(g, value, in, &(struct tuff_byte_sums){{1, 1}, {s.groups, 1}, s.ci, s.kh * s.kw, zero});
 }
 
@@ -255,8 +257,7 @@ tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct t
         return TUFF_ERR_SHAPE;
     struct tuff_depthwise d;
     uint32_t splits = lower->value->type.shape.dim[0], pictures = tuff_conv_split_pictures(attrs, s.n);
-    const bool bytes = lower->value->type.dtype == TUFF_I32;
-    if (!bytes && is_depthwise(&s, &d) && tuff_depthwise_weight_lower(lower, &d, splits, pictures, call)) return TUFF_OK;
+    if (is_depthwise(&s, &d) && tuff_depthwise_weight_lower(lower, &d, splits, pictures, call)) return TUFF_OK;
     if (lower_weight_shuffle(lower, &s, splits, pictures, call)) return TUFF_OK;
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)tuff_conv_split_pictures(attrs, s.n) * s.oh * s.ow;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD,

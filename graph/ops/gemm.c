@@ -104,7 +104,7 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
         call->note = "no tiles in shared memory: workgroups of this device are too small";
     else if (t.family == REG && lower->caps->kind == TUFF_DEVICE_SOFTWARE && !gemm->bytes)
         call->note = "no exchange between lanes: this device has no subgroup shuffle of 4 or 8 lanes";
-    else if (gemm->op != TUFF_GEMM_MATMUL && tuff_shuffle_lanes(lower->caps))
+    else if (gemm->op != TUFF_GEMM_MATMUL && !gemm->bytes && tuff_shuffle_lanes(lower->caps))
         call->note = "a general kernel: the direct ones take windows up to 7 x 7 that span few pixels";
     if (gemm->bytes) tuff_call_define(call, "BYTES", 1);
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);

@@ -263,7 +263,6 @@ const struct tuff_op tuff_op_matmul = {
     .integers = TUFF_INTEGERS_BYTES,
     .grad = grad,
     .expand = expand,
-    .splits = true,
     .simpler = simpler,
     .ref = ref,
     TUFF_SUMS(terms),
