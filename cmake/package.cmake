@@ -67,7 +67,7 @@ tuff_package(dev libtuff-dev libdevel "neural networks on Vulkan devices - devel
     "${what}\n.\nThis package holds headers, static libraries, and the files for pkg-config and
 CMake. Programs that link the static libraries need the suggested packages.")
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "${dev_depends}libvulkan-dev")
-set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "glslang-dev, spirv-tools, libpng-dev, libjpeg-dev, libwebp-dev, libgif-dev, libstb-dev, libcjson-dev, zlib1g-dev, libzip-dev, libnanopb-dev")
+set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "glslang-dev, spirv-tools, libpng-dev, libjpeg-dev, libwebp-dev, libgif-dev, libstb-dev, libtiff-dev, libopenjp2-7-dev, libcjson-dev, zlib1g-dev, libzip-dev, libnanopb-dev")
 if(tuff_programs)
     tuff_package(tools tuff-tools science "neural networks on Vulkan devices - programs"
         "${what}\n.\nThis package holds the programs: tuff-info shows the devices, tuff-train

@@ -3,7 +3,7 @@
 # What building and running needs. mesa-vulkan-drivers holds the open drivers and lavapipe, which runs on the CPU; beside a
 # vendor's driver it does no harm.
 tuff_packages="gcc g++ libc6-dev cmake ninja-build pkg-config libvulkan-dev libvulkan-volk-dev libvulkan1 mesa-vulkan-drivers
-    glslang-dev glslang-tools spirv-tools libpng-dev libjpeg62-turbo-dev libwebp-dev libgif-dev libstb-dev
+    glslang-dev glslang-tools spirv-tools libpng-dev libjpeg62-turbo-dev libwebp-dev libgif-dev libstb-dev libtiff-dev libopenjp2-7-dev
     libcjson-dev zlib1g-dev libzip-dev libnanopb-dev libcairo2-dev libcsv-dev"
 
 # need_packages PACKAGE...: installs those that are missing; asks nothing and downloads nothing when there are none.
@@ -15,7 +15,7 @@ need_packages() {
         done
         echo "This system has no apt-get, so nothing is installed for you. Needed are a C11 and a C++ compiler, CMake 3.25," \
             "Ninja, glslang with its static libraries, SPIRV-Tools, volk (volk.h, volk.c), the Vulkan headers and loader, a" \
-            "Vulkan driver, libpng, libjpeg-turbo, cJSON, zlib, and cairo; libwebp, giflib and stb_image for more kinds of pictures, libzip for npz files, nanopb for ONNX, libcsv for a sample."
+            "Vulkan driver, libpng, libjpeg-turbo, cJSON, zlib, and cairo; libwebp, giflib, stb_image, libtiff and OpenJPEG for more kinds of pictures, libzip for npz files, nanopb for ONNX, libcsv for a sample."
         if [ -n "$missing_tools" ]; then
             echo "Missing programs:$missing_tools" >&2
             return 1

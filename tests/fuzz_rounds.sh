@@ -29,7 +29,10 @@ png         picture     1024 samples/data/picture_png.c tuff_png_encode|try_writ
 jpeg        picture     1024 samples/data/picture_jpeg.c,samples/data/exif.c,samples/data/picture.c tuff_picture_(read|write_png|kind|check|missing)
 webp        picture     1024 samples/data/picture_webp.c -
 gif         picture     512  samples/data/picture_gif.c -
-bmp         picture     1024 samples/data/picture_bmp.c -
+bmp         picture     1024 samples/data/picture_stb.c tuff_pnm_decode|pnm_number|is_space
+pnm         picture     512  samples/data/picture_stb.c tuff_bmp_decode|read_head|check_rows|colours_exist|number
+tiff        picture     2048 samples/data/picture_tiff.c write_bytes
+jp2         picture     1024 samples/data/picture_jp2.c -
 foreign     foreign     1024 backend/printable.c,samples/data/exif.c -
 idx         idx         4096 samples/data/idx.c,samples/data/gzip.c tuff_idx_read
 numpy       numpy       4096 samples/data/npy.c,samples/data/npz.c,samples/data/archive.c,samples/data/columns.c tuff_(numpy_open|np[yz]_write|npy_head)|put|put_header|put_end|compare_names|describe|store

@@ -66,7 +66,7 @@ if [ $shared -eq 1 ]; then
     [ ! -e "$root/usr/bin/tuff-info" ] || depends tuff-tools "libtuff$soname \(= $wanted\)" "libtuff-data$soname \(= $wanted\)"
     [ "$(field libtuff-runtime$soname Depends | sed 's/ *([^)]*)//g')" = libc6 ] ||
         fail "libtuff-runtime$soname depends on more than libc6: $(field libtuff-runtime$soname Depends)"
-    codecs=$(field libtuff$soname Depends | tr ',' '\n' | grep -E 'png|jpeg|webp|gif|stb|zlib1g' | tr '\n' ' ' || true)
+    codecs=$(field libtuff$soname Depends | tr ',' '\n' | grep -E 'png|jpeg|webp|gif|stb|tiff|openjp2|zlib1g' | tr '\n' ' ' || true)
     [ -z "$codecs" ] || fail "libtuff$soname depends on codecs: $codecs"
     for name in libtuff libtuff-data libtuff-runtime; do
         dpkg-deb --ctrl-tarfile "$work/packages/$name$soname"_*.deb | tar -xO ./shlibs |

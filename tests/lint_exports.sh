@@ -60,7 +60,7 @@ for library in libtuff libtuff_data libtuff_runtime; do
         fi
         needed=$(needed_by $folder/$shared)
         case "$needed" in *vulkan*) fail "$shared needs the Vulkan loader at start" ;; esac
-        case $library,$needed in libtuff,*png* | libtuff,*jpeg* | libtuff,*webp* | libtuff,*gif* | libtuff,*stb*) fail "$shared needs codecs" ;; esac
+        case $library,$needed in libtuff,*png* | libtuff,*jpeg* | libtuff,*webp* | libtuff,*gif* | libtuff,*stb* | libtuff,*tiff* | libtuff,*openjp2*) fail "$shared needs codecs" ;; esac
         if [ $library = libtuff_runtime ]; then
             foreign=$(echo "$needed" | grep -vE '^(libc|libm|libdl|libpthread|ld-[a-z0-9-]+)\.so|^(KERNEL32|msvcrt|ucrtbase|api-ms-[a-z0-9-]*)\.dll' | tr '\n' ' ' || true)
             [ -z "$foreign" ] || fail "$shared needs $foreign"

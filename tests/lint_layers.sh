@@ -34,7 +34,7 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
         if (FILENAME == "backend/glslang.c" && path ~ /^glslang\//) next
         if (FILENAME ~ /^backend\/os_[a-z]+\.c$/) next
         if (folder == "loaders" && path ~ /^(pb_decode|pb_encode|cjson\/cJSON)\.h$/) next
-        if (folder == "samples/data" && path ~ /^(png|jpeglib|jerror|webp\/decode|gif_lib|stb\/stb_image|zip|zlib)\.h$/) next
+        if (folder == "samples/data" && path ~ /^(png|jpeglib|jerror|webp\/decode|gif_lib|stb\/stb_image|tiffio|openjpeg|zip|zlib)\.h$/) next
         bad("not for " folder "/")
         next
     }

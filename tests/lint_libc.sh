@@ -46,7 +46,7 @@ END {
         sub(/^__isoc(99|23)_/, "", name)
         if (name ~ /^__.*_chk$/) { sub(/^__/, "", name); sub(/_chk$/, "", name) }
         if (name in defined || name in c11) continue
-        if (name ~ /^(png|jpeg|cJSON|glslang|stbi|zip|pb)_/ || name ~ /^(WebP|DGif|GifErrorString)/ || name ~ /^(inflate|crc32|zlibVersion)/) continue
+        if (name ~ /^(png|jpeg|cJSON|glslang|stbi|opj|zip|pb)_/ || name ~ /^(WebP|DGif|TIFF|GifErrorString)/ || name ~ /^(inflate|crc32|zlibVersion)/) continue
         if (name ~ /^__aarch64_(cas|swp|ldadd|ldclr|ldeor|ldset)/ || name ~ /^__u?(div|mod|mul)[a-z]*[0-9]$/) continue # libgcc
         if (name in posix && file[i] ~ /os_(posix|shared)\.c\.o:/) continue
         if (file[i] ~ /\/volk\.c\.o:/ && name ~ /^dl(open|sym|close)$/) continue

@@ -1,6 +1,6 @@
 #!/bin/sh
-# loaders_peers.sh - pictures of many kinds, made and decoded by Pillow (which is libjpeg, libwebp and its own readers of the rest), are
-# the same pixels here.
+# loaders_peers.sh - pictures of many kinds, made and decoded by Pillow (which is libjpeg, libwebp, libtiff, OpenJPEG and its own
+# readers of the rest), are the same pixels here.
 set -eu
 here=${TUFF_BUILD_DIR:?TUFF_BUILD_DIR is the build folder}
 case ${TUFF_CROSS:-} in TRUE | ON | 1) echo "SKIP: the programs are of another system"; exit 77 ;; esac
@@ -46,6 +46,22 @@ keep("1.bmp", rgb.convert("1"))
 keep("l.bmp", grey)
 keep("p.bmp", palette)
 keep("rgb.bmp", rgb)
+keep("grey.pgm", grey)
+keep("rgb.ppm", rgb)
+keep("1.tif", rgb.convert("1"))
+keep("p.tif", palette)
+for name, image in ("l", grey), ("rgb", rgb), ("rgba", rgba), ("cmyk", cmyk):
+    keep(f"{name}.tif", image)
+    if features.check("libtiff"):
+        keep(f"{name}_lzw.tif", image, compression="tiff_lzw")
+if features.check("libtiff"):
+    keep("fax.tif", rgb.convert("1"), compression="group4")
+    keep("jpeg.tif", rgb, compression="jpeg", quality=90)
+if features.check("jpg_2000"):
+    for name, image in ("l", grey), ("la", grey.convert("LA")), ("rgb", rgb), ("rgba", rgba):
+        keep(f"{name}.jp2", image)
+    keep("lossy.j2k", rgb, irreversible=True, quality_mode="dB", quality_layers=[40])
+    keep("tiles.jp2", rgb, tile_size=(16, 16), num_resolutions=3)
 if features.check("webp"):
     keep("lossy.webp", rgb, quality=70)
     keep("lossless.webp", rgb, lossless=True)
@@ -55,7 +71,7 @@ END
 failures=0 count=0
 for wanted in "$work"/*.rgba; do
     file=${wanted%.rgba}
-    case $file in *.webp) kind=WEBP ;; *.gif) kind=GIF ;; *.bmp) kind=BMP ;; *.png) kind=PNG ;; *) kind=JPEG ;; esac
+    case $file in *.webp) kind=WEBP ;; *.gif) kind=GIF ;; *.bmp) kind=BMP ;; *.png) kind=PNG ;; *.p[gp]m) kind=BMP ;; *.tif) kind=TIFF ;; *.j[p2][2k]) kind=JP2 ;; *) kind=JPEG ;; esac
     grep -Eq "TUFF_HAVE_$kind=1" "$here/build.ninja" 2> /dev/null || [ ! -e "$here/build.ninja" ] || continue
     count=$((count + 1))
     "$here/tests/loaders_picture_kinds" "$file" "$wanted" > "$work/log" 2>&1 || { cat "$work/log"; failures=$((failures + 1)); }

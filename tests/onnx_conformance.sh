@@ -10,7 +10,12 @@ for folder in "${TUFF_SHARED:-}" ../shared; do
     if [ -n "$folder" ] && [ -d "$cases" ]; then
         output=$(mktemp)
         status=0
-        "$program" --least 1094 "$cases" > "$output" 2>&1 || status=$?
+        least=1090 # and the cases of ImageDecoder, where their codecs are there
+        read=$("${program%-onnx}-info" --version | sed -n 's/^reads pictures: //p')
+        for kind in PNG JPEG JPEG JPEG WebP PNM TIFF 'JPEG 2000'; do
+            case ", $read," in *", $kind,"*) least=$((least + 1)) ;; esac
+        done
+        "$program" --least $least "$cases" > "$output" 2>&1 || status=$?
         grep -E '^(WRONG|all|tuff-onnx)' "$output" || true
         [ $status -eq 0 ] || tail -n 40 "$output"
         rm -f "$output"

@@ -320,7 +320,7 @@ matrix() {
     if built "build, debug" debug; then programs "  assertions" debug env TUFF_DEBUG=check,validate; fi
     if built "build, clang" clang; then programs "  clang's code" clang env TUFF_DEBUG=check; fi
     if built "build, nothing optional" minimal -DCMAKE_BUILD_TYPE=Release -DTUFF_WERROR=ON -DTUFF_GLSLANG=OFF -DTUFF_PNG=OFF \
-        -DTUFF_JPEG=OFF -DTUFF_WEBP=OFF -DTUFF_GIF=OFF -DTUFF_BMP=OFF -DTUFF_JSON=OFF -DTUFF_ZIP=OFF -DTUFF_ONNX=OFF -DTUFF_ZLIB=OFF; then
+        -DTUFF_JPEG=OFF -DTUFF_WEBP=OFF -DTUFF_GIF=OFF -DTUFF_BMP=OFF -DTUFF_TIFF=OFF -DTUFF_JP2=OFF -DTUFF_JSON=OFF -DTUFF_ZIP=OFF -DTUFF_ONNX=OFF -DTUFF_ZLIB=OFF; then
         programs "  no glslang, no picture formats, no JSON, no zlib" minimal env TUFF_DEBUG=check
     fi
     if built "build, static libraries" static -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF; then

@@ -16,8 +16,8 @@
 
 static const char help[] =
     "tuff-classify - says what pictures show, with a model of tuff-train or an ONNX model\n\n"
-    "  tuff-classify --model FILE [OPTION...] PICTURE...           PNG, JPEG, WebP, GIF, BMP; a folder of them; - for\n"
-    "                                                              one from standard input\n"
+    "  tuff-classify --model FILE [OPTION...] PICTURE...           PNG, JPEG, WebP, GIF, BMP, PNM, TIFF, JPEG 2000; a\n"
+    "                                                              folder of them; - for one from standard input\n"
     "  tuff-classify --model FILE [OPTION...] --frames WxH -       frames of a video, as raw RGB from standard input\n"
     "  tuff-classify --model FILE --data DIR [OPTION...]           scores a labelled folder\n"
     "  tuff-classify --model FILE --data DIR --sheet SHEET.png     some pictures of it, as one picture\n\n"

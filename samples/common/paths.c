@@ -16,7 +16,8 @@ bool path_is_folder(const char *path)
 
 bool path_is_picture(const char *name)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".pgm",
+                                          ".ppm", ".pnm", ".tif",  ".tiff", ".jp2", ".j2k"};
     const char *dot = strrchr(name, '.');
     char ending[8] = "";
     for (size_t i = 0; dot && dot[i] && i + 1 < sizeof ending; i++)

@@ -1,4 +1,4 @@
-/* data.h - data and weights of other programs' files: pictures (PNG, JPEG, WebP, GIF, BMP), data sets of them (IDX, class folders), numpy's
+/* data.h - data and weights of other programs' files: pictures (PNG, JPEG, WebP, GIF, BMP, PNM, TIFF, JPEG 2000), data sets of them (IDX, class folders), numpy's
  * arrays, weights of PyTorch and Keras. Public. They are a library of their own beside libtuff, libtuff_data: who calls none of this needs neither it nor what it links.
  *
  * What loaders.h says holds here too: files are untrusted, any thread may call, and which errors every reader may give. */
@@ -37,24 +37,29 @@ struct tuff_picture_options {
     size_t struct_size; /* sizeof(struct tuff_picture_options) */
     enum tuff_alpha alpha;
     uint64_t max_pixels;                /* larger pictures are refused; 0: 2^27 */
-    bool ignore_orientation;            /* leave the rows as stored; otherwise the EXIF orientation of a JPEG is applied */
+    bool ignore_orientation;            /* leave the rows as stored; otherwise the orientation of JPEG and TIFF is applied */
     uint64_t max_expansion;             /* most bytes of pixels for each byte of the file, above 64 MiB of pixels; 0: 1024 */
     struct tuff_picture_damage *damage; /* written where the picture could be read; may be NULL */
 };
 
-/* Reads a PNG, JPEG, WebP, GIF or BMP file (found by its first bytes). options may be NULL; finish the picture with
+/* Reads a PNG, JPEG, WebP, GIF, BMP, PNM, TIFF or JPEG 2000 file (found by its first bytes). options may be NULL; finish the picture with
  * tuff_picture_finish.
  * Samples are as stored: no colour profile and no gamma is applied. PNG: a palette becomes RGB, 1, 2 and 4 bits become
  * 8 by v * 255 / maxval, 16 bits by v / 257 rounded; a tRNS colour is alpha. JPEG: baseline, progressive and arithmetic;
  * CMYK becomes RGB by r = c * k / 255 of the inverted (Adobe) values; 12 bits are refused. WebP: still pictures. GIF: the first
- * frame, on its screen, of which the rest is transparent. BMP: not compressed, no palette of OS/2.
+ * frame, on its screen, of which the rest is transparent. BMP: not compressed, no palette of OS/2. PNM: P5 and P6 of up to 8 bits, by
+ * v * 255 / maxval. TIFF: the first page, all that libtiff's TIFFRGBAImage reads (16 bits of grey become the upper 8, of colours v / 257
+ * rounded); colours that are multiplied by alpha are divided by it. JPEG 2000: a JP2 file or a bare codestream of 1 to 4 components
+ * (grey, RGB or sYCC, with or without alpha) of up to 16 bits, by v * 255 / maxval; components of fewer samples repeat them.
  * Damage: a JPEG that is cut off, has bytes between its markers, wrong codes or no end is read as libjpeg's own tools read it; the
  * log gets a warning, options->damage the count and the first sentence. Every damaged chunk of a PNG is refused (each carries a CRC), and so
- * is what is cut off in the other formats. Bytes after the end of the picture are ignored. A JPEG carries no checksum: other
- * damage shows up as a different picture.
+ * is what is cut off in the other formats; what libtiff and OpenJPEG warn of is counted, as of a JPEG. Bytes after the end of the
+ * picture are ignored. A JPEG carries no checksum: other damage shows up as a different picture.
  * Memory: at most 64 MiB of pixels, or max_expansion times the file where that is more; while a picture is decoded, up to four
- * times its pixels (the coefficients of a progressive JPEG).
- * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (12 bits; an animated WebP; a compressed BMP; a build without the format's library). */
+ * times its pixels (the coefficients of a progressive JPEG), of JPEG 2000 ten times. libtiff 4.5 and OpenJPEG 2.5 take memory of their
+ * own, and do not survive every failure of malloc.
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (12 bits; an animated WebP; a compressed BMP; a PNM of 16 bits or of text; colours of TIFF and
+ * JPEG 2000 that their libraries do not convert; a build without the format's library). */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_read(struct tuff_context *context, const char *path,
                                                        const struct tuff_picture_options *options,
                                                        struct tuff_picture *picture, struct tuff_error *error);
@@ -189,7 +194,7 @@ struct tuff_folder_params {
 };
 
 /* Reads folder/CLASS/PICTURE: every folder is a class, in the order of the bytes of its name; every file that ends in .png,
- * .jpg, .jpeg, .webp, .gif or .bmp (in any case) is a picture; other files, and what begins with '.', are left out and counted.
+ * .jpg, .jpeg, .webp, .gif, .bmp, .pgm, .ppm, .pnm, .tif, .tiff, .jp2 or .j2k (in any case) is a picture; other files, and what begins with '.', are left out and counted.
  * A picture goes into test when hash("CLASS/PICTURE") / 2^64 < test_fraction, so adding pictures moves no other; a class
  * that would have none left to train on keeps all of its pictures in train.
  *   train, test  both filled, or neither; finish each. test->count is 0, with no arrays, when nothing falls into test

@@ -37,7 +37,8 @@ const char *tuff_left_out_name(enum tuff_left_out reason)
 {
     static const char *const names[TUFF_LEFT_OUT_REASONS] = {
         [TUFF_LEFT_OUT_UNREADABLE] = "cannot be read",
-        [TUFF_LEFT_OUT_ENDING] = "do not end in .png, .jpg, .jpeg, .webp, .gif or .bmp",
+        [TUFF_LEFT_OUT_ENDING] =
+            "do not end in .png, .jpg, .jpeg, .webp, .gif, .bmp, .pgm, .ppm, .pnm, .tif, .tiff, .jp2 or .j2k",
         [TUFF_LEFT_OUT_HIDDEN] = "begin with a dot",
         [TUFF_LEFT_OUT_NESTED] = "are folders within class folders",
         [TUFF_LEFT_OUT_BESIDE] = "lie beside the class folders",
@@ -70,7 +71,8 @@ static bool ends_in(const char *name, const char *suffix)
 
 static bool is_picture(const char *name)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".pgm",
+                                          ".ppm", ".pnm", ".tif",  ".tiff", ".jp2", ".j2k"};
     for (size_t i = 0; i < TUFF_COUNT(endings); i++)
         if (name[0] != '.' && ends_in(name, endings[i])) return true;
     return false;
@@ -124,7 +126,9 @@ static tuff_status list_class(struct job *job, uint32_t label)
     }
     if (status == TUFF_OK && job->count == first)
         status = tuff_fail(job->context, job->error, TUFF_ERR_FORMAT,
-                           "%s: a class folder without pictures (.png, .jpg, .jpeg, .webp, .gif, .bmp)", path);
+                           "%s: a class folder without pictures (.png, .jpg, .jpeg, .webp, .gif, .bmp, .pgm, .ppm, .pnm, "
+                           ".tif, .tiff, .jp2, .j2k)",
+                           path);
     if (training == 0)
         for (size_t i = first; i < job->count; i++) job->entries[i].test = false;
     tuff_free(job->context, names);

@@ -7,6 +7,12 @@
 #define EXPANSION_MAX 1024u /* a little less than what deflate reaches: more is a blank picture, or an attack on memory */
 #define ALWAYS_BYTES ((uint64_t)64 << 20) /* of pixels, whatever the file: a blank page scanned at 400 dpi */
 
+uint64_t tuff_picture_most_bytes(const struct tuff_decoding *d)
+{
+    uint64_t bytes = d->source->bytes, most = bytes > UINT64_MAX / d->max_expansion ? UINT64_MAX : bytes * d->max_expansion;
+    return most > ALWAYS_BYTES ? most : ALWAYS_BYTES;
+}
+
 tuff_status tuff_picture_check_size(const struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels)
 {
     unsigned long long w = width, h = height;
@@ -17,8 +23,7 @@ tuff_status tuff_picture_check_size(const struct tuff_decoding *d, uint64_t widt
                          "%s: a picture of %llu x %llu pixels; the limit is %llu pixels (tuff_picture_options.max_pixels)",
                          d->source->name, w, h, (unsigned long long)d->max_pixels);
     uint64_t needed = width * height * channels, bytes = d->source->bytes;
-    uint64_t most = bytes > UINT64_MAX / d->max_expansion ? UINT64_MAX : bytes * d->max_expansion;
-    if (needed <= most || needed <= ALWAYS_BYTES) return TUFF_OK;
+    if (needed <= tuff_picture_most_bytes(d)) return TUFF_OK;
     return tuff_fail(
         d->context, d->error, TUFF_ERR_FORMAT,
         "%s: %llu x %llu pixels take %llu bytes, from a file of %llu; above 64 MiB the limit is %llu bytes for each byte "
@@ -73,7 +78,7 @@ static tuff_status settle_alpha(struct tuff_context *context, struct tuff_pictur
 
 /* ---- orientation ---------------------------------------------------------------------------------------------------------- */
 
-/* Where pixel (x, y) of the upright picture lies in the stored one, whose sides are w and h. EXIF 2.3, tag 274. */
+/* Where pixel (x, y) of the upright picture lies in the stored one, whose sides are w and h. EXIF 2.3 and TIFF 6.0, tag 274. */
 static size_t stored_index(int orientation, size_t x, size_t y, size_t w, size_t h)
 {
     if (orientation >= 5) {
@@ -123,7 +128,7 @@ static tuff_status check_options(struct tuff_context *context, const struct tuff
 #define DECODER_0(decode) NULL
 
 static const struct kind {
-    const char *name, *begins; /* the file's first bytes; '?': any */
+    const char *name, *begins; /* the file's first bytes; '?': any, '#': 1 to 6 */
     size_t bytes;
     const char *library, *option;
     tuff_status (*decode)(struct tuff_decoding *);
@@ -133,12 +138,19 @@ static const struct kind {
     {"WebP", "RIFF????WEBP", 12, "libwebp", "TUFF_WEBP", DECODER(TUFF_HAVE_WEBP, tuff_webp_decode)},
     {"GIF", "GIF8?a", 6, "giflib", "TUFF_GIF", DECODER(TUFF_HAVE_GIF, tuff_gif_decode)},
     {"BMP", "BM", 2, "stb_image", "TUFF_BMP", DECODER(TUFF_HAVE_BMP, tuff_bmp_decode)},
+    {"PNM", "P#", 2, "stb_image", "TUFF_BMP", DECODER(TUFF_HAVE_BMP, tuff_pnm_decode)},
+    {"TIFF", "II*\0", 4, "libtiff", "TUFF_TIFF", DECODER(TUFF_HAVE_TIFF, tuff_tiff_decode)},
+    {"TIFF", "MM\0*", 4, "libtiff", "TUFF_TIFF", DECODER(TUFF_HAVE_TIFF, tuff_tiff_decode)},
+    {"TIFF", "II+\0", 4, "libtiff", "TUFF_TIFF", DECODER(TUFF_HAVE_TIFF, tuff_tiff_decode)},
+    {"TIFF", "MM\0+", 4, "libtiff", "TUFF_TIFF", DECODER(TUFF_HAVE_TIFF, tuff_tiff_decode)},
+    {"JPEG 2000", "\0\0\0\x0cjP  \r\n\x87\n", 12, "OpenJPEG", "TUFF_JP2", DECODER(TUFF_HAVE_JP2, tuff_jp2_decode)},
+    {"JPEG 2000", "\xff\x4f\xff\x51", 4, "OpenJPEG", "TUFF_JP2", DECODER(TUFF_HAVE_JP2, tuff_jp2_decode)},
 };
 
 const char *tuff_picture_kind(uint32_t index)
 {
     for (size_t i = 0; i < TUFF_COUNT(kinds); i++)
-        if (kinds[i].decode && index-- == 0) return kinds[i].name;
+        if (kinds[i].decode && (i == 0 || kinds[i].decode != kinds[i - 1].decode) && index-- == 0) return kinds[i].name;
     return NULL;
 }
 
@@ -147,7 +159,8 @@ static const struct kind *kind_of(const struct tuff_source *source)
     for (size_t i = 0; i < TUFF_COUNT(kinds); i++) {
         bool same = source->bytes >= kinds[i].bytes;
         for (size_t k = 0; same && k < kinds[i].bytes; k++)
-            same = kinds[i].begins[k] == '?' || (uint8_t)kinds[i].begins[k] == source->data[k];
+            same = kinds[i].begins[k] == '?' || (uint8_t)kinds[i].begins[k] == source->data[k] ||
+                   (kinds[i].begins[k] == '#' && source->data[k] >= '1' && source->data[k] <= '6');
         if (same) return &kinds[i];
     }
     return NULL;
@@ -165,7 +178,9 @@ static tuff_status decode(struct tuff_context *context, const struct tuff_source
                               .error = error,
                               .orientation = 1};
     const struct kind *kind = kind_of(source);
-    if (!kind) return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: no PNG, JPEG, WebP, GIF or BMP file", source->name);
+    if (!kind)
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: no PNG, JPEG, WebP, GIF, BMP, PNM, TIFF or JPEG 2000 file",
+                         source->name);
     if (!kind->decode)
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s: %s, but this Tuff is built without %s (option %s)",
                          source->name, kind->name, kind->library, kind->option);

@@ -16,7 +16,7 @@ struct tuff_decoding {
     uint64_t max_pixels, max_expansion;
     struct tuff_error *error;    /* [borrowed] */
     struct tuff_picture picture; /* pixels [owned]; 1, 2 (grey and alpha), 3 or 4 channels; the codec frees it on failure */
-    int orientation;             /* of the EXIF block, 1..8 */
+    int orientation;             /* of the EXIF block or the TIFF, 1..8 */
     struct tuff_picture_damage damage; /* what the codec's library warned of */
 };
 tuff_status tuff_png_decode(struct tuff_decoding *d);
@@ -24,6 +24,9 @@ tuff_status tuff_jpeg_decode(struct tuff_decoding *d);
 tuff_status tuff_webp_decode(struct tuff_decoding *d);
 tuff_status tuff_gif_decode(struct tuff_decoding *d);
 tuff_status tuff_bmp_decode(struct tuff_decoding *d);
+tuff_status tuff_pnm_decode(struct tuff_decoding *d);
+tuff_status tuff_tiff_decode(struct tuff_decoding *d);
+tuff_status tuff_jp2_decode(struct tuff_decoding *d);
 
 /* Appends the PNG file to out. */
 tuff_status tuff_png_encode(struct tuff_context *context, const struct tuff_picture *picture, struct tuff_text *out,
@@ -40,6 +43,8 @@ TUFF_MUST_CHECK tuff_status tuff_fit_check(struct tuff_context *context, const c
                                            const struct tuff_picture_fit_params *params, struct tuff_error *error);
 /* Before memory is taken: refuses pictures larger than the limits. */
 tuff_status tuff_picture_check_size(const struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels);
+/* Most bytes that pixels of this file may take. */
+uint64_t tuff_picture_most_bytes(const struct tuff_decoding *d);
 /* Sets picture, with memory for its pixels, after the check. Errors: as of the check, MEMORY. */
 tuff_status tuff_picture_make(struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels);
 /* "NAME: damaged KIND file: why" */

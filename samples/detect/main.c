@@ -42,8 +42,8 @@ struct run {
 
 static const char help[] =
     "tuff-detect - finds faces or text in pictures, by ONNX networks\n\n"
-    "  tuff-detect --model FILE [OPTION...] PICTURE...             PNG, JPEG, WebP, GIF, BMP; a folder of them; - for\n"
-    "                                                              one from standard input\n"
+    "  tuff-detect --model FILE [OPTION...] PICTURE...             PNG, JPEG, WebP, GIF, BMP, PNM, TIFF, JPEG 2000; a\n"
+    "                                                              folder of them; - for one from standard input\n"
     "  tuff-detect --model FILE [OPTION...] --frames WxH -         frames of a video, as raw RGB from standard input\n\n"
     "  --model FILE      NAME.onnx: YuNet (faces with eyes, nose, mouth), Ultra-Light (faces), or of the DB kind, as "
     "PP-OCR's (text)\n"

@@ -28,7 +28,7 @@ static const char of_folders[] =
 static const struct row rows[] = {
     {"data", DATA, TEXT, FIELD(data), 0, 0, KEPT | DIFFER, "PATH",
      "folder of IDX files as of MNIST, an .npz (x_train, y_train, ..), or a folder of class folders with pictures (PNG, "
-     "JPEG, WebP, GIF, BMP)"},
+     "JPEG, WebP, GIF, BMP, PNM, TIFF, JPEG 2000)"},
     {"validation", DATA, REAL, FIELD(validation), 0, 0.9, KEPT, "X", "share that picks the best model (default 0.1)"},
     {"test", DATA, REAL, FIELD(test), 0, 0.9, KEPT, "X", "class folders: share that is only tested on (default 0.1)"},
     {"size", DATA, WHOLE, FIELD(size), 8, 512, KEPT, "N",

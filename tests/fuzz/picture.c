@@ -34,7 +34,11 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
 {
     enum { SIGNATURE = 8, FRAME = 12, KIND = 12 }; /* length, type and CRC of a chunk; where a WebP tells what it is */
     uint8_t kind[KIND];
-    size_t kept = size < 2 ? 0 : data[0] == 0x89 ? SIGNATURE : data[0] == 'R' ? KIND : data[0] == 'G' ? 4 : 2;
+    size_t kept = size < 2                                   ? 0
+                  : data[0] == 0x89                          ? SIGNATURE
+                  : data[0] == 'R' || data[0] == 0           ? KIND
+                  : strchr("GIM", data[0]) || data[1] == 'O' ? 4
+                                                             : 2;
     if (seed % 256 == 0 || size < KIND) return LLVMFuzzerMutate(data, size, most);
     memcpy(kind, data, kept);
     size = LLVMFuzzerMutate(data, size, most);

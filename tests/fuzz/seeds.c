@@ -9,6 +9,7 @@
 #include "tests/graph_help.h"
 #include "tests/onnx_bytes.h"
 #include "tests/op_help.h"
+#include "tests/picture_files.h"
 #include "tests/torch_pickles.h"
 
 #include <stdio.h>
@@ -745,6 +746,32 @@ static void put_other_bmps(struct seeds *s)
     put(s, "bmp", "masks.bmp", masks, sizeof masks);
 }
 
+static void put_tiffs(struct seeds *s)
+{
+#if TUFF_HAVE_TIFF
+    for (size_t i = 0; i < TUFF_COUNT(tiff_kinds); i++) {
+        struct made made;
+        make_tiff(&made, &tiff_kinds[i]);
+        put(s, "tiff", tiff_kinds[i].what, made.data, made.bytes);
+    }
+#else
+    (void)s;
+#endif
+}
+
+static void put_jp2s(struct seeds *s)
+{
+#if TUFF_HAVE_JP2
+    for (size_t i = 0; i < TUFF_COUNT(jp2_kinds); i++) {
+        struct made made;
+        make_jp2(&made, &jp2_kinds[i]);
+        put(s, "jp2", jp2_kinds[i].what, made.data, made.bytes);
+    }
+#else
+    (void)s;
+#endif
+}
+
 static void put_foreign(struct seeds *s)
 {
     static const char name[] = "caf\xc3\xa9\n\x1b[31m\xe2\x80\xae\xff\xf0\x9f\x90\x88.png";
@@ -773,6 +800,11 @@ static void put_pictures(struct seeds *s)
     put_bmp(s, 24, "24.bmp");
     put_bmp(s, 32, "32.bmp");
     put_other_bmps(s);
+    put(s, "pnm", "p5", "P5 6 5\n255\n012345678901234567890123456789", 42);
+    put(s, "pnm", "p6", "P6\n#a\n3 2 15\n012345678901234567", 31);
+    put(s, "pnm", "p4", "P4\n8 1\n0", 8);
+    put_tiffs(s);
+    put_jp2s(s);
     uint8_t pixels[6 * 5 * 4];
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 7);
     for (int channels = 1; channels <= 4; channels++) {
