@@ -117,6 +117,7 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
     }
     if (open >= 0 && known && count % known == 0) shape.dim[open] = (uint32_t)(count / known);
     if (tuff_shape_equal(&old, &shape)) return x;
+    for (uint32_t i = shape.rank; i < TUFF_MAX_RANK; i++) shape.dim[i] = 0; /* whatever the caller left there */
     struct shape_attrs attrs = {shape};
     return tuff_graph_add(g, &tuff_op_reshape, &x, 1, &attrs);
 }
