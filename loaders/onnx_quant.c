@@ -56,12 +56,12 @@ static tuff_val beside(const struct tuff_onnx_op *o, tuff_val v, const struct tu
     return shape.dim[axis] == x->dim[axis] ? v : tuff_slice_axis(g, v, (uint32_t)axis, 0, 1, x->dim[axis]);
 }
 
-/* Is a zero point none, or zeros that are known? */
-static bool is_zero(const struct tuff_onnx_val *z)
+/* Is a zero point known, and n everywhere? Left out it is 0. */
+static bool zero_is(const struct tuff_onnx_val *z, double n)
 {
     for (uint64_t i = 0; z->known && i < tuff_shape_count(&z->shape); i++)
-        if (z->known[i] != 0) return false;
-    return !z->type || z->known;
+        if (z->known[i] != n) return false;
+    return z->type ? z->known != NULL : n == 0;
 }
 
 /* round(x) + zero point, kept within the type. */
@@ -93,7 +93,7 @@ BUILD(dequantize)
     const tuff_val scale = beside(o, tuff_on_f32(o, 1), &o->in[1].shape, x);
     const bool bytes = tuff_onnx_type_row(o->in[0].type)->bits <= 8; /* f32 holds their differences */
     tuff_val v = bytes ? tuff_on_f32(o, 0) : tuff_on_i32(o, 0);
-    if (tuff_on_has(o, 2) && !is_zero(&o->in[2]))
+    if (tuff_on_has(o, 2) && !zero_is(&o->in[2], 0))
         v = tuff_sub(g, v, beside(o, bytes ? tuff_on_f32(o, 2) : tuff_on_i32(o, 2), &o->in[2].shape, x));
     return tuff_on_put_as(o, 0, tuff_mul(g, bytes ? v : tuff_cast(g, v, TUFF_F32), scale),
                           named ? (enum tuff_onnx_dtype)named : o->in[1].type);
@@ -134,10 +134,8 @@ static struct bytes bytes_of(const struct tuff_onnx_op *o, const struct steps *s
     struct tuff_graph *g = o->g;
     const double shift = s->x.type == TUFF_ONNX_U8 ? 128 : 0;
     struct bytes b = {s->x.v, 0};
-    bool none = s->zero.type ? s->zero.known != NULL : shift == 0;
-    for (uint64_t i = 0; s->zero.known && i < tuff_shape_count(&s->zero.shape); i++)
-        none = none && s->zero.known[i] == shift;
-    if (!none) b.zero = s->zero.type ? along(o, &s->zero, TUFF_I32, rank, axis) : tuff_on_one(g, TUFF_I32, 0);
+    if (!zero_is(&s->zero, shift))
+        b.zero = s->zero.type ? along(o, &s->zero, TUFF_I32, rank, axis) : tuff_on_one(g, TUFF_I32, 0);
     if (shift != 0 && b.zero) b.zero = tuff_on_plus(g, b.zero, -shift);
     if (shift != 0) b.x = tuff_cast(g, tuff_on_plus(g, tuff_cast(g, b.x, TUFF_I32), -shift), TUFF_I8);
     return b;
@@ -176,13 +174,13 @@ static tuff_val whole_conv(const struct tuff_onnx_op *o, const struct steps *x, 
 {
     struct tuff_graph *g = o->g;
     const struct tuff_shape *s = &w->x.shape;
-    struct tuff_shape channels = {.rank = s->rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
     if (!is_bytes(o, x) || !is_bytes(o, w)) return 0;
     if (s->rank < 3) {
         tuff_on_bad(o, "its weights have %u axes", s->rank);
         return 0;
     }
-    const struct bytes a = bytes_of(o, x, 0, 0), b = bytes_of(o, w, channels.rank, 0);
+    const struct bytes a = bytes_of(o, x, 0, 0),
+                       b = bytes_of(o, w, s->rank - 1, 0); /* beside a result without its pictures */
     const tuff_val y = tuff_on_convolve(o, a.x, b.x, a.zero);
     if (!b.zero) return y;
     return tuff_sub(g, y,

@@ -3,17 +3,9 @@
 # copy, which has errors of its own, at least eight. The float weights are fetched by the test data's own script: TUFF_MODELS says where they are.
 set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # drivers' own, as in train_program
-program=${TUFF_BUILD_DIR:-build/release}/bin/tuff-classify
-[ -x "${TUFF_BUILD_DIR:-build/release}/bin/tuff-onnx" ] || { echo "skipped: built without ONNX"; exit 77; }
 command -v python3 > /dev/null 2>&1 || { echo "skipped: python3 is not installed"; exit 77; }
-shared=
-for folder in "${TUFF_SHARED:-}" ../shared; do
-    if [ -n "$folder" ] && [ -d "$folder/data/models/efficientnet-lite0" ]; then shared=$folder/data; break; fi
-done
-[ -n "$shared" ] || { echo "skipped: no photographs and models (TUFF_SHARED, ../shared)"; exit 77; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+name=tuff-classify needs=efficientnet-lite0
+. tests/run_program.sh
 check() { # MODEL MOST: so many of ten may have another best class
     "$program" --model "$1" --preset lite --labels "$shared/models/efficientnet-lite0/labels.json" --json "$work/answers" "$shared"/pictures/photos/* > /dev/null
     python3 - "$work/answers" "$shared/models/efficientnet-lite0/case.json" "$2" <<'CHECK'

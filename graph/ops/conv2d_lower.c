@@ -201,7 +201,8 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
         return TUFF_ERR_SHAPE;
     const bool bytes = lower->value->type.dtype == TUFF_I32;
     if (!bytes && is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, grad, call)) return TUFF_OK;
-    if (correlate(lower, &s, grad, &c) && !bytes) return lower_correlation(lower, &s, &c, call);
+    if (correlate(lower, &s, grad, &c) && !bytes) /* what it tells of sizes counts below as well */
+        return lower_correlation(lower, &s, &c, call);
     uint64_t k = c.channels * s.kh * s.kw, pixels = (uint64_t)c.rh * c.rw;
     struct tuff_gemm gemm = {.op = grad ? TUFF_GEMM_INPUT_GRAD : TUFF_GEMM_CONV,
                              .m = c.m,

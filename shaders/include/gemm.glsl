@@ -22,12 +22,12 @@
 TUFF_PORTS(NNP)
 #define NUMBER int
 const uint WORD = 4;
-#elif defined COUNTED
+#else
+#ifdef COUNTED
 TUFF_PORTS(IINO)
-#define NUMBER float
-const uint WORD = 1;
 #else
 TUFF_PORTS(IIO)
+#endif
 #define NUMBER float
 const uint WORD = 1;
 #endif
