@@ -45,8 +45,8 @@ struct tuff_sampling {
     bool clamped;       /* places beyond are not told apart: of finite pictures, as their weight is 0 */
     bool largest;       /* of the taps with their weights, in place of their sum */
 };
-/* x [n, c, ..], two or three axes of space, at places at[k] [n, 1, P] along axis 2 + k, counted in elements: f32 [n, c, P]. */
-tuff_val tuff_sample(struct tuff_graph *g, tuff_val x, const tuff_val *at, const struct tuff_sampling *s);
+/* x [n, c, ..] of two or three axes of space, at places at[k] [n, 1, P] along axis 2 + k, counted in elements: f32 [n, c, P]. */
+tuff_val tuff_sample(struct tuff_graph *g, tuff_val x, const tuff_val *at, uint32_t axes, const struct tuff_sampling *s);
 /* tuff_affine_grid of maps [n, axes, axes + 1]: [n, size .., axes]. alone: the place of an axis's only element with aligned corners. */
 tuff_val tuff_affine_places(struct tuff_graph *g, tuff_val theta, const uint32_t *size, uint32_t axes, bool align_corners,
                             double alone);

@@ -101,10 +101,12 @@ static tuff_val read_tap(struct tuff_graph *g, tuff_val flat, const struct tap *
     return inside ? tuff_select(g, inside, value, tuff_scalar(g, 0)) : value;
 }
 
-tuff_val tuff_sample(struct tuff_graph *g, tuff_val x, const tuff_val *at, const struct tuff_sampling *s)
+tuff_val tuff_sample(struct tuff_graph *g, tuff_val x, const tuff_val *at, uint32_t axes, const struct tuff_sampling *s)
 {
     const struct tuff_shape shape = tuff_type_of(g, x).shape;
-    const uint32_t axes = shape.rank - 2, *size = shape.dim + 2;
+    const uint32_t *size = shape.dim + 2;
+    if (x && shape.rank != axes + 2)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "sample", &x, 1, "it has %u axes, not %u", shape.rank, axes + 2);
     struct tap taps[3][MOST_TAPS];
     uint32_t count = 1, of[3];
     for (uint32_t k = 0; k < axes; k++) count *= of[k] = taps_of(g, at[k], s, size[k], taps[k]);
@@ -157,7 +159,7 @@ tuff_val tuff_grid_sample(struct tuff_graph *g, tuff_val x, tuff_val grid, struc
         none = none ? tuff_add(g, none, number) : number;
         s.dim[2 + k] = to.dim[1 + k];
     }
-    tuff_val sum = tuff_sample(g, x, at, &how);
+    tuff_val sum = tuff_sample(g, x, at, axes, &how);
     none = tuff_affine(g, none, 0, 0); /* 0, or NaN of a place that is none: comparisons have lost it */
     return tuff_reshape(g, tuff_add(g, sum, none), s);
 }
@@ -191,7 +193,7 @@ tuff_val tuff_affine_sample(struct tuff_graph *g, tuff_val x, tuff_val map, stru
                                       .clamped = true};
     map = tuff_reshape(g, tuff_cast(g, map, TUFF_F32), TUFF_SHAPE(s.dim[0], 1, 6));
     tuff_val column = mapped(g, map, 0, to), row = mapped(g, map, 1, to);
-    tuff_val y = tuff_sample(g, x, (tuff_val[]){row, column}, &how);
+    tuff_val y = tuff_sample(g, x, (tuff_val[]){row, column}, 2, &how);
     if (zeros) y = within(g, within(g, y, row, s.dim[2]), column, s.dim[3]);
     return tuff_reshape(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], to.dim[0], to.dim[1]));
 }

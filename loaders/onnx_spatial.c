@@ -510,6 +510,8 @@ BUILD(roi_align)
                max = tuff_on_text_is(o, "mode", "max", "avg");
     const int64_t ratio = tuff_on_int(o, "sampling_ratio", 0);
     if (x->rank != 4 || !rois || !h || !w || o->in[1].shape.dim[1] != 4) return tuff_on_bad(o, "its regions are no [n, 4]");
+    if (o->in[2].shape.rank != 1 || o->in[2].shape.dim[0] != rois)
+        return tuff_on_bad(o, "it has %u regions, and not as many numbers of pictures", rois);
     const struct tuff_sampling how = {.clamped = true, .largest = max};
     tuff_val corner[4];
     const tuff_val boxes = tuff_on_f32(o, 1);
@@ -548,7 +550,7 @@ BUILD(roi_align)
         }
         const tuff_val all = tuff_on_f32(o, 0), place = tuff_slice_axis(g, numbers, 0, ratio > 0 ? 0 : r, 1, many);
         const tuff_val picture = tuff_gather(g, all, place, 0);
-        tuff_val y = tuff_mul(g, tuff_sample(g, picture, at, &how), beyond);
+        tuff_val y = tuff_mul(g, tuff_sample(g, picture, at, 2, &how), beyond);
         y = tuff_reshape(g, y, TUFF_SHAPE(many, x->dim[1], h, samples[0], w, samples[1]));
         parts[r] = max ? tuff_reduce_max(g, y, 1u << 3 | 1u << 5, TUFF_DROP_AXES)
                        : tuff_mean(g, y, 1u << 3 | 1u << 5, TUFF_DROP_AXES);
@@ -584,7 +586,7 @@ BUILD(deform_conv)
     for (uint32_t k = 0; k < 2; k++)
         where[k] = tuff_reshape(g, tuff_slice_axis(g, at, 2, k, 1, 1), TUFF_SHAPE(n * parts, 1, taps * out));
     const struct tuff_shape apart = TUFF_SHAPE(n * parts, x->dim[1] / parts, x->dim[2], x->dim[3]);
-    tuff_val y = tuff_sample(g, tuff_reshape(g, tuff_on_f32(o, 0), apart), where,
+    tuff_val y = tuff_sample(g, tuff_reshape(g, tuff_on_f32(o, 0), apart), where, 2,
                              &(struct tuff_sampling){0}); /* [n parts, c / parts, taps out] */
     if (tuff_on_has(o, 4)) y = tuff_mul(g, y, tuff_reshape(g, tuff_on_f32(o, 4), TUFF_SHAPE(n * parts, 1, taps * out)));
     y = tuff_reshape(g, y, TUFF_SHAPE(n, groups, x->dim[1] / groups * taps, out));
