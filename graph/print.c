@@ -173,7 +173,8 @@ static void add_data(struct tuff_text *text, const struct tuff_value *value)
 
 /* ---- whole graphs --------------------------------------------------------------------------------------------------------------- */
 
-static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text *text)
+/* numbers: of values in the text, of which the part that is not 0 is printed; NULL: their own */
+static void print_value(const struct tuff_graph *g, tuff_val v, const uint32_t *numbers, struct tuff_text *text)
 {
     const struct tuff_value *value = &g->values[v];
     static const char *const own_names[] = {TUFF_OWN_ROW_NAMES};
@@ -181,7 +182,7 @@ static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text
     int part = 0;
     while (own && own->op[part] != value->op) part++;
     uint32_t rank = value->in_count && value->in[0] ? g->values[value->in[0]].type.shape.rank : 0;
-    tuff_text_add(text, "%%%u ", v);
+    tuff_text_add(text, "%%%u ", numbers ? numbers[v] : v);
     if (value->name) {
         add_name(text, value->name);
         tuff_text_add(text, " ");
@@ -189,7 +190,7 @@ static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text
     tuff_text_add(text, "= %s(", own ? own_names[part] : value->op->name);
     for (uint32_t i = 0; i < value->in_count; i++) {
         if (value->in[i])
-            tuff_text_add(text, "%s%%%u", i ? ", " : "", value->in[i]);
+            tuff_text_add(text, "%s%%%u", i ? ", " : "", numbers ? numbers[value->in[i]] : value->in[i]);
         else
             tuff_text_add(text, "%s_", i ? ", " : "");
     }
@@ -201,11 +202,14 @@ static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text
     tuff_text_add(text, "\n");
 }
 
-void tuff_graph_print_text(const struct tuff_graph *g, struct tuff_text *text)
+static void print_values(const struct tuff_graph *g, const uint32_t *numbers, struct tuff_text *text)
 {
     tuff_text_add(text, "tuff-graph %d\n", TUFF_GRAPH_TEXT_VERSION);
-    for (tuff_val v = 1; v < g->count; v++) print_value(g, v, text);
+    for (tuff_val v = 1; v < g->count; v++)
+        if (!numbers || numbers[v]) print_value(g, v, numbers, text);
 }
+
+void tuff_graph_print_text(const struct tuff_graph *g, struct tuff_text *text) { print_values(g, NULL, text); }
 
 static void print_dot(const struct tuff_graph *g, struct tuff_text *text)
 {
@@ -240,6 +244,28 @@ tuff_status tuff_graph_print(const struct tuff_graph *graph, char **text, struct
 {
     TUFF_REQUIRE(NULL, error, graph != NULL && text != NULL);
     return print_whole(graph, tuff_graph_print_text, text, error);
+}
+
+tuff_status tuff_graph_print_part(const struct tuff_graph *graph, const tuff_val *values, uint32_t count, char **text,
+                                  struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, graph != NULL && values != NULL && text != NULL);
+    uint32_t *numbers = tuff_alloc(graph->context, graph->count * sizeof *numbers), next = 1;
+    struct tuff_text out = {.context = graph->context};
+    tuff_status status = numbers ? TUFF_OK : tuff_fail_memory(graph->context, error);
+    for (uint32_t i = 0; i < count && status == TUFF_OK; i++)
+        if (values[i] && values[i] < graph->count)
+            numbers[values[i]] = 1;
+        else
+            status = tuff_refuse(graph->context, error, "value %u is none of the graph", (unsigned)values[i]);
+    for (tuff_val v = graph->count; status == TUFF_OK && v-- > 1;)
+        for (uint32_t i = 0; numbers[v] && i < graph->values[v].in_count; i++) numbers[graph->values[v].in[i]] = 1;
+    for (tuff_val v = 1; status == TUFF_OK && v < graph->count; v++)
+        if (numbers[v]) numbers[v] = next++;
+    if (status == TUFF_OK) print_values(graph, numbers, &out);
+    if (status == TUFF_OK) status = tuff_text_give(&out, text, error);
+    tuff_free(graph->context, numbers);
+    return status;
 }
 
 tuff_status tuff_graph_print_dot(const struct tuff_graph *graph, char **text, struct tuff_error *error)

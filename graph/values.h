@@ -138,6 +138,10 @@ TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *n
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print(const struct tuff_graph *graph, char **text, struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print_dot(const struct tuff_graph *graph, char **text,
                                                           struct tuff_error *error);
+/* As tuff_graph_print, what these values need alone: a network as far as a value of its inside. Numbers are other ones, names stay.
+ * Errors: USAGE (a value that is none of the graph), MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print_part(const struct tuff_graph *graph, const tuff_val *values,
+                                                           uint32_t count, char **text, struct tuff_error *error);
 TUFF_API void tuff_text_free(struct tuff_context *context, char *text);
 /* Reads tuff_graph_print's text into an empty graph. Untrusted input: errors FORMAT with the line. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_parse(struct tuff_graph *graph, const char *text, struct tuff_error *error);

@@ -332,6 +332,27 @@ static void check_attributes(struct text_test *t)
     tuff_arena_finish(&arena);
 }
 
+/* As far as "conv": the values before it and nothing behind it, in numbers of their own, and the same when read again. */
+static void check_part(struct text_test *t, const struct tuff_graph *g)
+{
+    struct tuff_graph *part = NULL;
+    struct tuff_error error = {0};
+    char *text = NULL;
+    const tuff_val conv = tuff_graph_find(g, "conv"), none[] = {0, g->count};
+    if (tuff_graph_create(t->context, &part, NULL) != TUFF_OK) abort();
+    bool good = tuff_graph_print_part(g, &conv, 1, &text, &error) == TUFF_OK &&
+                tuff_graph_parse(part, text, &error) == TUFF_OK;
+    check(t, good, "a part: %s", error.message);
+    check(t, part->count == 8 && tuff_graph_find(part, "conv") == 7 && tuff_graph_leaf_count(part) == 2,
+          "a part has other values than it needs:\n%s", text ? text : "");
+    check_round_trip(t, part, "a part");
+    for (int i = 0; i < 2; i++)
+        check(t, tuff_graph_print_part(g, &none[i], 1, &text, &error) == TUFF_ERR_USAGE, "value %u was printed",
+              (unsigned)none[i]);
+    tuff_text_free(t->context, text);
+    tuff_graph_destroy(part);
+}
+
 int main(int argc, char **argv)
 {
     struct text_test t = {.random = op_random_start(argc, argv)};
@@ -340,6 +361,7 @@ int main(int argc, char **argv)
     check(&t, g->status == TUFF_OK, "network: %s", g->error.message);
     check_round_trip(&t, g, "network");
     check_dot(&t, g);
+    check_part(&t, g);
     check_refused(&t);
     check_numbers(&t);
     check_attributes(&t);
