@@ -1,9 +1,9 @@
 #!/bin/sh
 # run_cjson.sh FOLDER COMPILER-PREFIX - cJSON, one C file, out of Debian's source package for another system, of which Debian has
-# no packages: FOLDER/include/cjson/cJSON.h and FOLDER/lib/libcjson.a, made once. This system's apt is only read.
+# no packages: FOLDER/include/cjson/cJSON.h, FOLDER/lib/libcjson.a and the source, FOLDER/cJSON.c, made once. This system's apt is only read.
 set -eu
 folder=$1 prefix=$2
-[ ! -e "$folder/lib/libcjson.a" ] || exit 0
+[ ! -e "$folder/cJSON.c" ] || exit 0
 command -v apt-get > /dev/null 2>&1 || { echo "no apt-get to fetch cJSON's source with"; exit 1; }
 rm -rf "$folder"
 mkdir -p "$folder/lib" "$folder/include/cjson" "$folder/source/lists/partial"
@@ -19,4 +19,5 @@ tar -xf cjson_*.orig.tar.* --strip-components=1
 "${prefix}gcc" -O2 -DCJSON_HIDE_SYMBOLS -c cJSON.c -o cJSON.o
 "${prefix}ar" rcs ../lib/libcjson.a cJSON.o
 cp cJSON.h ../include/cjson/
+cp cJSON.c cJSON.h .. # samples/android compiles them itself
 cd .. && rm -rf source
