@@ -332,6 +332,9 @@ matrix() {
     windows
     arm64
     dry_runs
+    task "Android: library and app in a JVM, API 29 and 35" sh tests/run_android.sh jvm || true
+    task "  the phones' own libraries, both ABIs" sh tests/run_android.sh phone || true
+    task "  the APK" sh tests/run_android.sh apk || true
     task "roofline of kernels, a compiler of each kind" env "TUFF_SHARED=$shared" \
         sh tests/roofline_gpus.sh polaris10,navi31,intel-dg2,kepler,ada,adreno740,apple-m1 || true
     long "every allocation fails, validation" fault_memory 1
