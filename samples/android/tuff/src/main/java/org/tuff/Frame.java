@@ -1,5 +1,6 @@
 package org.tuff;
 
+import android.graphics.Bitmap;
 import android.graphics.ImageFormat;
 import android.media.Image;
 import java.nio.ByteBuffer;
@@ -40,6 +41,35 @@ public final class Frame {
                          planes[0].getPixelStride(), planes[1].getBuffer(), planes[2].getBuffer(), planes[1].getRowStride(),
                          planes[1].getPixelStride());
     }
+
+    /** A small upright picture of it, for a screen: at most `side` pixels wide and high, the nearest pixels. */
+    public Bitmap picture(int side) {
+        boolean lies = rotation % 180 != 0;
+        int fullWidth = lies ? height : width, fullHeight = lies ? width : height, longer = Math.max(width, height);
+        int wide = longer <= side ? fullWidth : Math.max(1, fullWidth * side / longer), high = longer <= side ? fullHeight : Math.max(1, fullHeight * side / longer);
+        int[] argb = new int[wide * high];
+        for (int j = 0, at = 0; j < high; j++) {
+            int y = j * fullHeight / high;
+            for (int i = 0; i < wide; i++, at++) {
+                int x = i * fullWidth / wide;
+                argb[at] = rotation == 0    ? argb(x, y)
+                           : rotation == 90 ? argb(y, height - 1 - x)
+                           : rotation == 180 ? argb(width - 1 - x, height - 1 - y)
+                                             : argb(width - 1 - y, x);
+            }
+        }
+        return Bitmap.createBitmap(argb, wide, high, Bitmap.Config.ARGB_8888);
+    }
+
+    /* Factors of BT.601 in parts of 65536. */
+    private int argb(int x, int y) {
+        int chroma = y / 2 * chromaRowStride + x / 2 * chromaPixelStride;
+        int luma = (planes[0].get(y * rowStride + x * pixelStride) & 255) << 16;
+        int u = (planes[1].get(chroma) & 255) - 128, v = (planes[2].get(chroma) & 255) - 128;
+        return 0xff000000 | part(luma + 91881 * v) << 16 | part(luma - 22554 * u - 46802 * v) << 8 | part(luma + 116130 * u);
+    }
+
+    private static int part(int value) { return Math.max(0, Math.min(255, (value + 32768) >> 16)); }
 
     int[] layout() { return new int[] {width, height, rotation, rowStride, pixelStride, chromaRowStride, chromaPixelStride}; }
 

@@ -63,9 +63,16 @@ public final class Trainer extends Handle {
     }
 
     private void addSample(int index) {
-        if (index < 0 || index >= counts.length) throw new IllegalArgumentException("class " + index + " of " + counts.length);
         backbone.run(new ByteBuffer[] {sample}, 1, outputs);
-        nativeAdd(pointer(), outputs[features].slice(), index);
+        add(outputs[features], index);
+    }
+
+    /** The output "features" of a picture, where the app has run the backbone itself: from the position of a direct buffer. */
+    public synchronized void add(ByteBuffer features, int index) {
+        if (index < 0 || index >= counts.length) throw new IllegalArgumentException("class " + index + " of " + counts.length);
+        if (!features.isDirect() || features.remaining() < outputs[this.features].remaining())
+            throw new IllegalArgumentException("features take a direct buffer of " + outputs[this.features].remaining() + " bytes");
+        nativeAdd(pointer(), features.slice(), index);
         counts[index]++;
     }
 
