@@ -36,9 +36,15 @@ model() {
     tail -n 1 "$work/model.log"
 }
 
+test_models() { # of the library's tests
+    mkdir -p "$work/test-models"
+    "$TUFF_BUILD_DIR/tests/android-models" "$work/test-models"
+}
+
 maven() { # maven LIBRARIES GOALS..
     libraries=$1; shift
-    mvn -q -B -f "$android/pom.xml" "-Dtuff.libraries=$libraries" "-Dtuff.assets=$work/assets" "-Dtuff.target=$work/maven" "$@" > "$work/mvn.log" 2>&1 || {
+    mvn -q -B -f "$android/pom.xml" "-Dtuff.libraries=$libraries" "-Dtuff.assets=$work/assets" "-Dtuff.target=$work/maven" "-Dtuff.models=$work/test-models" \
+        "$@" > "$work/mvn.log" 2>&1 || {
         if grep -qE 'Could not (transfer|resolve|find) artifact|PluginResolutionException|DependencyResolutionException' "$work/mvn.log"; then
             grep -m 1 -E 'Could not|ResolutionException' "$work/mvn.log"
             skip "Maven could not fetch what the tests need"
@@ -60,12 +66,14 @@ libraries() { # of both ABIs
 case $what in
 jvm)
     model
+    test_models
     sh "$android/build.sh" host "$work/host"
     LD_LIBRARY_PATH=$TUFF_BUILD_DIR/lib maven "$work/host" test
     grep -hE '^Tests run|tests=' "$work/maven"/surefire-reports/*.txt 2> /dev/null | tail -n 20 || true
     ;;
 phone)
     model
+    test_models
     libraries
     sh "$android/build.sh" jvm "$work/libs" "$work/phone"
     LD_LIBRARY_PATH=$work/phone maven "$work/phone" -Dtuff.phone=true test

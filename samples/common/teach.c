@@ -31,10 +31,9 @@ tuff_status teach_model(struct tuff_device *device, const struct teach_head *hea
 
 struct tuff_fit_params teach_fit(uint32_t epochs)
 {
-    return (struct tuff_fit_params){
-        .struct_size = sizeof(struct tuff_fit_params),
-        .optimizer = {.struct_size = sizeof(struct tuff_optimizer_params), .kind = TUFF_ADAM, .schedule.lr = 0.01},
-        .epochs = epochs};
+    return (struct tuff_fit_params){.struct_size = sizeof(struct tuff_fit_params),
+                                    .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.01),
+                                    .epochs = epochs};
 }
 
 uint32_t teach_features(const struct tuff_saved *backbone)

@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 
 /** A network of a .tuff file. Any thread, one call at a time. */
 public final class Model extends Handle {
@@ -67,31 +68,45 @@ public final class Model extends Handle {
      * @return nanoseconds from the call's begin to its end
      */
     public synchronized long run(ByteBuffer[] inputs, int samples, ByteBuffer[] outputs) {
-        return nativeRun(pointer(), slices(inputs, this.inputs, samples), samples, slices(outputs, this.outputs, samples), false);
+        return run(inputs, samples, outputs, false);
     }
 
     /** The same by the operators' definitions on the processor: one thread, double precision. For comparing answers, not speeds. */
     public synchronized long runOnProcessor(ByteBuffer[] inputs, int samples, ByteBuffer[] outputs) {
-        return nativeRun(pointer(), slices(inputs, this.inputs, samples), samples, slices(outputs, this.outputs, samples), true);
+        return run(inputs, samples, outputs, true);
+    }
+
+    private long run(ByteBuffer[] inputs, int samples, ByteBuffer[] outputs, boolean onProcessor) {
+        long began = System.nanoTime();
+        for (ByteBuffer input : inputs) Objects.requireNonNull(input, "an input");
+        for (ByteBuffer output : outputs)
+            if (output != null && output.isReadOnly()) throw new IllegalArgumentException("an output is read-only");
+        nativeRun(pointer(), slices(inputs, this.inputs, samples), samples, slices(outputs, this.outputs, samples), onProcessor);
+        return System.nanoTime() - began;
     }
 
     /** A picture as the model's file says it takes them, as the only input of one sample: into `sample`, from its position. */
     public synchronized void sample(Bitmap picture, ByteBuffer sample) {
-        if (sample.remaining() < inputs.get(0).bytes) throw new IllegalArgumentException("a sample has " + inputs.get(0).bytes + " bytes");
+        ByteBuffer to = sampleBuffer(sample);
         Bitmap plain = picture.getConfig() == Bitmap.Config.ARGB_8888 ? picture : picture.copy(Bitmap.Config.ARGB_8888, false);
         int[] argb = new int[plain.getWidth() * plain.getHeight()];
         plain.getPixels(argb, 0, plain.getWidth(), 0, 0, plain.getWidth(), plain.getHeight());
-        nativeSample(pointer(), argb, plain.getWidth(), plain.getHeight(), sample.slice());
+        nativeSample(pointer(), argb, plain.getWidth(), plain.getHeight(), to);
         if (plain != picture) plain.recycle();
     }
 
     /** A camera's frame likewise; converted, turned and resized on the device. */
     public synchronized void sample(Frame frame, ByteBuffer sample) {
-        if (sample.remaining() < inputs.get(0).bytes) throw new IllegalArgumentException("a sample has " + inputs.get(0).bytes + " bytes");
-        nativeSampleFrame(pointer(), frame.planes[0], frame.planes[1], frame.planes[2], frame.layout(), sample.slice());
+        nativeSampleFrame(pointer(), frame.planes[0], frame.planes[1], frame.planes[2], frame.layout(), sampleBuffer(sample));
+    }
+
+    private ByteBuffer sampleBuffer(ByteBuffer sample) {
+        if (!pictures) throw new IllegalStateException("the model takes no pictures");
+        return slices(new ByteBuffer[] {sample}, inputs, 1)[0];
     }
 
     private static ByteBuffer[] slices(ByteBuffer[] buffers, List<Tensor> tensors, int samples) {
+        if (samples < 0) throw new IllegalArgumentException(samples + " samples");
         if (buffers.length != tensors.size()) throw new IllegalArgumentException(tensors.size() + " buffers, not " + buffers.length);
         ByteBuffer[] slices = new ByteBuffer[buffers.length];
         for (int i = 0; i < buffers.length; i++) {
@@ -112,7 +127,7 @@ public final class Model extends Handle {
     private static native String[] nativeClassNames(long model);
     private static native boolean nativeTakesPictures(long model);
     private static native void nativePrepare(long model, Progress progress);
-    private static native long nativeRun(long model, ByteBuffer[] inputs, int samples, ByteBuffer[] outputs, boolean onProcessor);
+    private static native void nativeRun(long model, ByteBuffer[] inputs, int samples, ByteBuffer[] outputs, boolean onProcessor);
     private static native void nativeSample(long model, int[] argb, int width, int height, ByteBuffer sample);
     private static native void nativeSampleFrame(long model, ByteBuffer y, ByteBuffer u, ByteBuffer v, int[] layout, ByteBuffer sample);
     private static native void nativeClose(long model);

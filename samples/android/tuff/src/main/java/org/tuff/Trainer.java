@@ -14,7 +14,7 @@ import java.util.List;
 public final class Trainer extends Handle {
     /** After each epoch, on the thread that trains. */
     public interface Listener {
-        /** @param accuracy over the pictures that were trained on, 0 to 1. @return false to stop; what was learned stays */
+        /** @param epoch from 1 to epochs, of this fit. @param accuracy over the pictures that were trained on, 0 to 1. @return false to stop; what was learned stays */
         boolean onEpoch(int epoch, int epochs, float loss, float accuracy);
     }
 
@@ -28,7 +28,7 @@ public final class Trainer extends Handle {
 
     /**
      * @param backbone a model of pictures with the output "features"; it must last as long as this
-     * @param classNames two at least
+     * @param classNames two at least, not empty, of one line each
      * @param seed of the head's first weights and of the order of pictures
      */
     public Trainer(Model backbone, List<String> classNames, long seed) {
@@ -46,6 +46,9 @@ public final class Trainer extends Handle {
     }
 
     private static long make(Model backbone, List<String> classNames, long seed) {
+        if (classNames.size() < 2) throw new IllegalArgumentException(classNames.size() + " classes");
+        for (String name : classNames)
+            if (name.isEmpty() || name.chars().anyMatch(Character::isISOControl)) throw new IllegalArgumentException("no name of a class: \"" + name + '"');
         synchronized (backbone) {
             return nativeCreate(backbone.pointer(), classNames.toArray(new String[0]), seed);
         }
@@ -63,6 +66,7 @@ public final class Trainer extends Handle {
     }
 
     private void addSample(int index) {
+        pointer();
         backbone.run(new ByteBuffer[] {sample}, 1, outputs);
         add(outputs[features], index);
     }
@@ -86,6 +90,7 @@ public final class Trainer extends Handle {
      * @throws TuffException USAGE where a class has no picture
      */
     public synchronized boolean fit(int epochs, Listener listener) {
+        if (epochs < 1) throw new IllegalArgumentException(epochs + " epochs");
         cancelled = false;
         return nativeFit(pointer(), epochs, (epoch, total, loss, accuracy)
                                                 -> (listener == null || listener.onEpoch(epoch, total, loss, accuracy)) && !cancelled);

@@ -49,7 +49,7 @@ public final class Tuff extends Handle {
 
     /**
      * Compares every family of kernels that this device is given with definitions in double precision: a second, and longer the first time.
-     * @return one line a family; the first word is "ok" or "WRONG" or "failed"
+     * @return one line a family; the first word is "ok" or "WRONG" or "failed". On the processor there is nothing to compare, and no line
      */
     public synchronized List<String> selfTest(Progress progress) {
         return Collections.unmodifiableList(Arrays.asList(nativeSelfTest(pointer(), progress)));
@@ -57,6 +57,9 @@ public final class Tuff extends Handle {
 
     /** Library, device, driver, what is known of it, kernels and whether any model fell back to unfused ones: lines "name: value". */
     public synchronized String report() { return nativeReport(pointer()); }
+
+    /** Blocks of native memory that this and all that was made from it hold: for tests. */
+    synchronized long nativeBlocks() { return nativeBlocks(pointer()); }
 
     @Override void free(long pointer) { nativeClose(pointer); }
 
@@ -75,5 +78,6 @@ public final class Tuff extends Handle {
     private static native int nativeAddKernels(long tuff, ByteBuffer file);
     private static native String[] nativeSelfTest(long tuff, Progress progress);
     private static native String nativeReport(long tuff);
+    private static native long nativeBlocks(long tuff);
     private static native void nativeClose(long tuff);
 }

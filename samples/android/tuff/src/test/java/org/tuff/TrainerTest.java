@@ -1,0 +1,145 @@
+package org.tuff;
+
+import static org.junit.Assert.assertArrayEquals;
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertSame;
+import static org.junit.Assert.assertTrue;
+
+import android.graphics.Bitmap;
+import java.io.File;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.Test;
+
+public class TrainerTest extends Fixture {
+    static final List<String> NAMES = Arrays.asList("rot \ud83d\udd34", "gr\u00fcn", "blau");
+
+    /** A noisy picture in which one colour is strong. */
+    static Bitmap coloured(int index, long seed) {
+        Random random = new Random(seed * 31 + index);
+        int[] argb = new int[40 * 30];
+        for (int i = 0; i < argb.length; i++) argb[i] = 0xff << 24 | (random.nextInt() & 0x7f7f7f) + (0x7f << 16 - 8 * index);
+        return Bitmap.createBitmap(argb, 40, 30, Bitmap.Config.ARGB_8888);
+    }
+
+    static void add(Trainer trainer, int each, long seed) {
+        for (int i = 0; i < each * 3; i++) trainer.add(coloured(i % 3, seed + i), i % 3);
+    }
+
+    static void assertKnows(Model model, List<String> names) {
+        Classifier classifier = new Classifier(model);
+        for (int i = 0; i < 12; i++) {
+            Classifier.Answer answer = classifier.classify(coloured(i % 3, 1000 + i), 1).get(0);
+            assertEquals(names.get(i % 3), answer.name);
+            assertTrue(answer.toString(), answer.probability > 0.5);
+        }
+    }
+
+    @Test public void teachesSavesAndTeachesAgain() throws Exception {
+        File file = new File(folder.getRoot(), "mine \ud83d\udc31.tuff");
+        try (Tuff tuff = onDevice(); Model backbone = Model.open(tuff, file("colour"))) {
+            List<Float> losses = new ArrayList<>();
+            try (Trainer trainer = new Trainer(backbone, NAMES, 5)) {
+                add(trainer, 7, 0); /* 21: a batch of 16 and one of 5 */
+                assertArrayEquals(new int[] {7, 7, 7}, trainer.counts());
+                assertTrue(trainer.fit(40, (epoch, epochs, loss, accuracy) -> {
+                    assertEquals(losses.size() + 1, epoch);
+                    assertEquals(40, epochs);
+                    assertTrue(accuracy >= 0 && accuracy <= 1);
+                    return losses.add(loss);
+                }));
+                assertEquals(40, losses.size());
+                assertTrue(losses.toString(), losses.get(39) < 0.5 * losses.get(0));
+                add(trainer, 2, 500); /* more pictures: goes on from where it stands */
+                float[] first = {-1};
+                assertTrue(trainer.fit(3, (epoch, epochs, loss, accuracy) -> {
+                    if (epoch == 1) first[0] = loss;
+                    return true;
+                }));
+                assertTrue(first[0] + " after " + losses.get(39), first[0] < 0.5 * losses.get(0));
+                assertTrue(trainer.fit(60, null));
+                trainer.save(file);
+            }
+            try (Model taught = Model.open(tuff, file)) {
+                assertEquals(NAMES, taught.classNames());
+                assertKnows(taught, NAMES);
+                List<String> two = Arrays.asList("a", "b", "c");
+                try (Trainer again = new Trainer(taught, two, 1)) { /* a taught model is taught again */
+                    add(again, 5, 7);
+                    again.fit(100, null);
+                    again.save(file);
+                }
+            }
+            try (Model taught = Model.open(tuff, file)) {
+                assertKnows(taught, Arrays.asList("a", "b", "c"));
+            }
+        }
+    }
+
+    @Test public void stopsAndGoesOn() {
+        try (Tuff tuff = onDevice(); Model backbone = Model.open(tuff, file("colour")); Trainer trainer = new Trainer(backbone, NAMES, 5)) {
+            add(trainer, 6, 0);
+            assertFalse(trainer.fit(50, (epoch, epochs, loss, accuracy) -> epoch < 3));
+            int[] seen = {0};
+            assertFalse(trainer.fit(50, (epoch, epochs, loss, accuracy) -> {
+                seen[0] = epoch;
+                if (epoch == 2) trainer.cancel();
+                return true;
+            }));
+            assertEquals(2, seen[0]);
+            IllegalStateException own = new IllegalStateException("of the listener");
+            assertSame(own, thrown(IllegalStateException.class, () -> trainer.fit(5, (epoch, epochs, loss, accuracy) -> { throw own; })));
+            assertTrue(trainer.fit(2, null));
+        }
+    }
+
+    @Test public void wrongUseIsSaid() throws Exception {
+        try (Tuff tuff = onDevice(); Model backbone = Model.open(tuff, file("colour")); Model types = Model.open(tuff, file("types"))) {
+            thrown(IllegalArgumentException.class, () -> new Trainer(backbone, Arrays.asList("one"), 0));
+            thrown(IllegalArgumentException.class, () -> new Trainer(backbone, Arrays.asList("one", ""), 0));
+            thrown(IllegalArgumentException.class, () -> new Trainer(backbone, Arrays.asList("one", "two\n"), 0));
+            assertEquals("TUFF_ERR_USAGE", thrown(TuffException.class, () -> new Trainer(types, NAMES, 0)).status());
+            Trainer trainer = new Trainer(backbone, NAMES, 0);
+            trainer.add(coloured(0, 1), 0);
+            trainer.add(coloured(2, 1), 2);
+            thrown(IllegalArgumentException.class, () -> { trainer.add(coloured(0, 1), 3); return 0; });
+            thrown(IllegalArgumentException.class, () -> trainer.fit(0, null));
+            TuffException e = thrown(TuffException.class, () -> trainer.fit(1, null));
+            assertTrue(e.getMessage(), e.getMessage().contains("gr\u00fcn"));
+            assertEquals("TUFF_ERR_USAGE", thrown(TuffException.class, () -> { trainer.save(folder.newFile()); return 0; }).status());
+            trainer.add(coloured(1, 1), 1);
+            trainer.fit(1, null);
+            assertEquals("TUFF_ERR_FILE", thrown(TuffException.class, () -> { trainer.save(new File("/none/x.tuff")); return 0; }).status());
+            backbone.close();
+            thrown(IllegalStateException.class, () -> { trainer.add(coloured(1, 1), 1); return 0; });
+            trainer.save(folder.newFile()); /* what it has of the backbone stays */
+            trainer.close();
+            thrown(IllegalStateException.class, () -> trainer.fit(1, null));
+        }
+        try (Tuff tuff = onProcessor(); Model backbone = Model.open(tuff, file("colour"))) {
+            assertEquals("TUFF_ERR_UNSUPPORTED", thrown(TuffException.class, () -> new Trainer(backbone, NAMES, 0)).status());
+        }
+    }
+
+    @Test public void nothingLeaks() throws Exception {
+        File file = folder.newFile();
+        try (Tuff tuff = onDevice(); Model backbone = Model.open(tuff, file("colour"))) {
+            long blocks = 0, pages = 0;
+            for (int i = 0; i < 60; i++) {
+                if (i == 9) blocks = tuff.nativeBlocks();
+                if (i == 10) pages = pages();
+                try (Trainer trainer = new Trainer(backbone, NAMES, i)) {
+                    add(trainer, 1, i);
+                    trainer.fit(1, null);
+                    trainer.save(file);
+                }
+            }
+            assertEquals(blocks, tuff.nativeBlocks());
+            long more = pages() - pages;
+            assertTrue(more + " pages more", more < 2048);
+        }
+    }
+}
