@@ -118,6 +118,13 @@ NATIVE(jlong, Tuff, Blocks)(JNIEnv *env, jclass class, jlong handle)
     return atomic_load(&((struct opened *)jni_pointer(handle))->blocks);
 }
 
+/* Sessions take no kernels of files yet: they run those of the build. */
+NATIVE(jint, Tuff, AddKernels)(JNIEnv *env, jclass class, jlong handle, jobject file)
+{
+    (void)env, (void)class, (void)handle, (void)file;
+    return 0;
+}
+
 /* ---- devices ---------------------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t memory_of(const struct tuff_caps *caps)

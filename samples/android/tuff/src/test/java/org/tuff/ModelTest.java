@@ -5,9 +5,12 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertSame;
 import static org.junit.Assert.assertTrue;
+import static org.junit.Assume.assumeTrue;
 
+import android.content.res.AssetManager;
 import android.graphics.Bitmap;
 import java.io.File;
+import java.io.FileNotFoundException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -17,6 +20,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.Test;
+import org.robolectric.RuntimeEnvironment;
 
 public class ModelTest extends Fixture {
     static final List<String> NAMES = Arrays.asList("red", "gr\u00fcn", "\u9752", "\ud83d\udc31 cat");
@@ -30,6 +34,21 @@ public class ModelTest extends Fixture {
             assertEquals("[x u8 [3, 24, 32]]", model.inputs().toString());
             assertEquals("[probabilities f32 [4], features f32 [48]]", model.outputs().toString());
             assertEquals(3 * 24 * 32, model.inputs().get(0).bytes);
+        }
+    }
+
+    /** What the app brings along, where the tests are given it. */
+    @Test public void opensAnAsset() throws Exception {
+        AssetManager assets = RuntimeEnvironment.getApplication().getAssets();
+        assumeTrue(Arrays.asList(assets.list("")).contains("model.tuff"));
+        try (Tuff tuff = onDevice(); Model model = Model.open(tuff, assets, "model.tuff")) {
+            assertTrue(model.takesPictures());
+            Classifier classifier = new Classifier(model);
+            Bitmap picture = Bitmap.createBitmap(picture(320, 240, 1), 320, 240, Bitmap.Config.ARGB_8888);
+            Classifier.Answer answer = classifier.classify(picture, 1).get(0), again = classifier.againOnProcessor(1).get(0);
+            assertEquals(answer.name, again.name);
+            assertEquals(answer.probability, again.probability, 1e-3);
+            thrown(FileNotFoundException.class, () -> Model.open(tuff, assets, "none.tuff"));
         }
     }
 
