@@ -227,6 +227,8 @@ tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_
 void tuff_context_destroy(struct tuff_context *context)
 {
     if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
+    struct tuff_attached *kernels = atomic_load(&context->kernels);
+    if (kernels) kernels->destroy(context, kernels);
     for (size_t i = 0; i < TUFF_COUNT(text_rows); i++) tuff_free(context, (char *)(uintptr_t)*text_of(&context->options, i));
     tuff_free(context, context);
 }

@@ -70,6 +70,12 @@ struct tuff_error {
     char message[500]; /* one sentence, UTF-8, always terminated */
 };
 
+/* Bytes that the caller owns and keeps unchanged during the call. */
+struct tuff_span {
+    const void *data;
+    size_t bytes;
+};
+
 enum tuff_log_level { TUFF_LOG_ERROR = 1, TUFF_LOG_WARNING = 2, TUFF_LOG_INFO = 3, TUFF_LOG_DEBUG = 4 };
 
 /* Memory functions of the caller. `allocate` returns NULL on failure; memory is aligned as by malloc.

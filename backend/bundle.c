@@ -64,24 +64,11 @@ static tuff_status add_contents(struct saving *s)
     return TUFF_OK;
 }
 
-/* The key by which the device's cache knows the kernel as this compiler made it. */
-static tuff_status kernel_key(struct tuff_context *context, const struct tuff_plan_kernel *kernel, const char *version,
-                              struct tuff_spirv_key *key, struct tuff_error *error)
-{
-    const struct tuff_kernel_source *source = tuff_kernel_find(kernel->file);
-    if (!source) return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "this build has no kernel called %s", kernel->file);
-    char *preamble = tuff_kernel_preamble(context, kernel);
-    if (!preamble) return tuff_fail_memory(context, error);
-    *key = tuff_spirv_key(source->source, preamble, version);
-    tuff_free(context, preamble);
-    return TUFF_OK;
-}
-
 static tuff_status add_kernels(struct saving *s, struct tuff_device *device)
 {
     for (uint32_t i = 0; i < s->plan->kernel_count; i++) {
         struct tuff_spirv_key key;
-        TUFF_TRY(kernel_key(s->context, &s->plan->kernels[i], tuff_executable_compiler(s->x), &key, s->error));
+        TUFF_TRY(tuff_kernel_key(s->context, &s->plan->kernels[i], tuff_executable_compiler(s->x), &key, s->error));
         const struct tuff_spirv spirv = tuff_cache_find(device->cache, key);
         if (!spirv.words)
             return tuff_fail(s->context, s->error, TUFF_ERR_UNSUPPORTED, "the SPIR-V of kernel %s is no longer in the cache",
@@ -185,7 +172,7 @@ static tuff_status take_kernels(struct tuff_device *device, const struct tuff_co
             return tuff_fail(device->context, error, TUFF_ERR_FORMAT, "%s: no SPIR-V of kernel %u (%s)", file->name,
                              (unsigned)i, plan->kernels[i].file);
         TUFF_TRY(tuff_container_check(file, section, error));
-        TUFF_TRY(kernel_key(device->context, &plan->kernels[i], version, &key, error));
+        TUFF_TRY(tuff_kernel_key(device->context, &plan->kernels[i], version, &key, error));
         if (!tuff_cache_add(device->cache, key, (const void *)section->data, (size_t)section->bytes / 4).words)
             return tuff_fail_memory(device->context, error);
     }

@@ -17,7 +17,7 @@
 enum tuff_section_kind {
     TUFF_SECTION_GRAPH = 1, /* text */
     TUFF_SECTION_PLAN,      /* text; slots with content name ranges of this file */
-    TUFF_SECTION_SPIRV,     /* of a kernel of a plan: "<plan>/<number>" */
+    TUFF_SECTION_SPIRV,     /* of a kernel of a plan: "<plan>/<number>"; of any plan: pack.c */
     TUFF_SECTION_WEIGHTS,   /* content of a slot or leaf */
     TUFF_SECTION_PREPROCESSING,
     TUFF_SECTION_NAMES,  /* of classes, one a line */

@@ -17,9 +17,16 @@
 struct tuff_context {
     struct tuff_options options; /* strings are copies [owned] */
     struct tuff_allocator allocator;
-    uint64_t process;       /* that made it: a child of it by fork is another one */
-    atomic_uint references; /* its maker's, and one of each object (tuff_object_create) */
-    atomic_bool store_told; /* why nothing is cached on disk: told once */
+    uint64_t process;                        /* that made it: a child of it by fork is another one */
+    atomic_uint references;                  /* its maker's, and one of each object (tuff_object_create) */
+    atomic_bool store_told;                  /* why nothing is cached on disk: told once */
+    _Atomic(struct tuff_attached *) kernels; /* [owned] of pack.c, which makes it when it is first needed; or NULL */
+    atomic_uint plans, fused_plans;          /* that sessions compiled: tuff_kernels_report */
+};
+
+/* What destroying a context destroys, and who is not part of all libraries that have a base.c. */
+struct tuff_attached {
+    void (*destroy)(struct tuff_context *context, struct tuff_attached *attached);
 };
 
 /* Was it made by another process, of which this one is a child by fork? What belongs to a driver is then nothing to be touched. */

@@ -42,6 +42,37 @@ TUFF_API const struct tuff_compiler *tuff_glslang(void);
  * compiler. UNSUPPORTED for all others. Only in libtuff. */
 TUFF_API const struct tuff_compiler *tuff_built_kernels(void);
 
+/* ---- kernels in files: fused plans where there is no shader compiler --------------------------------------------------------------- */
+
+/* Takes the kernels of a file that tuff-pack or tuff_kernels_write wrote (a model file may hold them), for all sessions of this context that
+ * have no compiler: a plan of which all kernels are there runs fused, any other as without them, of kernels of Tuff's build. Files of another
+ * version of Tuff have none that are found. The caller trusts who made the file: its SPIR-V is checked against checksums and the device's limits,
+ * but what it computes is what was put there. The bytes are copied.
+ *   count  kernels in the file; may be NULL
+ * Errors: FORMAT (no such file, or a damaged one), MEMORY. Thread-safe. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_kernels_add(struct tuff_context *context, struct tuff_span file, uint32_t *count,
+                                                      struct tuff_error *error);
+/* The same from a path; errors: FILE, too. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_kernels_open(struct tuff_context *context, const char *path, uint32_t *count,
+                                                       struct tuff_error *error);
+struct tuff_kernels_report {
+    uint32_t kernels;      /* that the context has of files, or has recorded */
+    uint32_t plans, fused; /* that its sessions compiled, and how many of them are fused: with a compiler all */
+    char missing[64];      /* file of the first kernel that a plan needed and no file had; "": there is none */
+};
+TUFF_API struct tuff_kernels_report tuff_kernels_report(const struct tuff_context *context); /* Thread-safe */
+/* From now on each plan that sessions of this context compile is made for these devices, too, and SPIR-V of its kernels is kept: on a
+ * developer's machine, whose device runs what is done once (predict, fit), for phones. A session that compiles returns an error with the
+ * device's name where it has no plan for it.
+ *   classes  copied, as tuff_caps_parse reads them; count 0: from now on no more is recorded
+ * Errors: USAGE, MEMORY. Thread-safe. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_kernels_record(struct tuff_context *context, const struct tuff_caps *classes,
+                                                         uint32_t count, struct tuff_error *error);
+/* Writes the file `from` (a model, say) with all that is in it, and all kernels that the context has, in place of those of their names; `to` holds
+ * the old or the new content whole, and may be `from`. Errors: FILE, FORMAT, MEMORY; UNSUPPORTED (what tuff_executable_save wrote). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_kernels_write(struct tuff_context *context, const char *from, const char *to,
+                                                        struct tuff_error *error);
+
 /* Parameters and states in device memory, which executables share. Further ones are added without moving what is there. Shared
  * (retain, release). One thread at a time. */
 struct tuff_memories;

@@ -47,4 +47,24 @@ TUFF_MUST_CHECK tuff_status tuff_executable_get_slot(struct tuff_executable *exe
 TUFF_MUST_CHECK tuff_status tuff_executable_repeat_inputs(struct tuff_executable *from, bool next,
                                                           struct tuff_executable *to, struct tuff_error *error);
 
+/* ---- kernels of files (pack.c) ---- */
+
+bool tuff_packed_any(const struct tuff_context *context); /* has tuff_kernels_add taken some? */
+struct tuff_packed {
+    struct tuff_compiler compiler; /* gives them; borrows its version from here */
+    char version[40];
+    char missing[64]; /* file of the first kernel of the plan that is not among them: then there is no compiler; else "" */
+};
+/* After tuff_packed_any. Errors: UNSUPPORTED (a file that is no kernel's), MEMORY. */
+TUFF_MUST_CHECK tuff_status tuff_packed_for(struct tuff_context *context, const struct tuff_plan *plan,
+                                            struct tuff_packed *packed, struct tuff_error *error);
+/* A plan more for tuff_kernels_report; missing: as above. */
+void tuff_packed_count(struct tuff_context *context, bool fused, const char *missing);
+/* Devices that tuff_kernels_record names; borrowed from the context. */
+const struct tuff_caps *tuff_recorded_classes(const struct tuff_context *context, uint32_t *count);
+/* Keeps SPIR-V of the plan's kernels, of this compiler. After tuff_kernels_record. Errors: those of the compiler, MEMORY, CANCELLED. */
+TUFF_MUST_CHECK tuff_status tuff_record_plan(struct tuff_context *context, const struct tuff_plan *plan,
+                                             const struct tuff_compiler *compiler, const struct tuff_progress *progress,
+                                             struct tuff_error *error);
+
 #endif

@@ -63,6 +63,28 @@ char *tuff_kernel_preamble(struct tuff_context *context, const struct tuff_plan_
     return tuff_text_take(&text);
 }
 
+const struct tuff_kernel_source *tuff_kernel_source_of(const struct tuff_plan_kernel *kernel)
+{
+    return kernel->own ? kernel->own : tuff_kernel_find(kernel->file);
+}
+
+static tuff_status no_source(struct tuff_context *context, const struct tuff_plan_kernel *kernel, struct tuff_error *error)
+{
+    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "this build has no kernel called %s", kernel->file);
+}
+
+tuff_status tuff_kernel_key(struct tuff_context *context, const struct tuff_plan_kernel *kernel, const char *version,
+                            struct tuff_spirv_key *key, struct tuff_error *error)
+{
+    const struct tuff_kernel_source *source = tuff_kernel_source_of(kernel);
+    if (!source) return no_source(context, kernel, error);
+    char *preamble = tuff_kernel_preamble(context, kernel);
+    if (!preamble) return tuff_fail_memory(context, error);
+    *key = tuff_spirv_key(source->source, preamble, version);
+    tuff_free(context, preamble);
+    return TUFF_OK;
+}
+
 static tuff_status compile_source(struct compile_job *job, const struct tuff_kernel_source *source, const char *preamble,
                                   struct tuff_module *module, struct tuff_error *error)
 {
@@ -88,10 +110,8 @@ static tuff_status compile_one(void *user, uint32_t index, struct tuff_error *er
 {
     struct compile_job *job = user;
     const struct tuff_plan_kernel *kernel = &job->plan->kernels[index];
-    const struct tuff_kernel_source *source = kernel->own ? kernel->own : tuff_kernel_find(kernel->file);
-    if (!source)
-        return tuff_fail(job->device->context, error, TUFF_ERR_UNSUPPORTED, "this build has no kernel called %s",
-                         kernel->file);
+    const struct tuff_kernel_source *source = tuff_kernel_source_of(kernel);
+    if (!source) return no_source(job->device->context, kernel, error);
     char *preamble = tuff_kernel_preamble(job->device->context, kernel);
     if (!preamble) return tuff_fail_memory(job->device->context, error);
     job->modules[index].full_subgroups = tuff_kernel_full_subgroups(source);

@@ -45,6 +45,11 @@ struct tuff_module {
 
 /* The text that stands right behind the #version line of a kernel's file; freed by tuff_free, NULL without memory. */
 char *tuff_kernel_preamble(struct tuff_context *context, const struct tuff_plan_kernel *kernel);
+/* The kernel's file; NULL: this build has none of that name. */
+const struct tuff_kernel_source *tuff_kernel_source_of(const struct tuff_plan_kernel *kernel);
+/* The key by which caches know the kernel as this compiler (NULL: any) makes it. Errors: UNSUPPORTED (no such file), MEMORY. */
+tuff_status tuff_kernel_key(struct tuff_context *context, const struct tuff_plan_kernel *kernel, const char *version,
+                            struct tuff_spirv_key *key, struct tuff_error *error);
 /* The file counts on whole subgroups. */
 bool tuff_kernel_full_subgroups(const struct tuff_kernel_source *source);
 /* The subgroup size that the pipeline of such a file asks for; 0 where the device does not let one ask. */

@@ -227,7 +227,7 @@ void tuff_session_destroy(struct tuff_session *session)
 /* ---- executables -------------------------------------------------------------------------------------------------------------- */
 
 /* layout NULL: a new session's */
-static tuff_status make_plan(struct tuff_device *device, const struct tuff_graph *graph, const struct tuff_layout *layout,
+static tuff_status make_plan(const struct tuff_caps *caps, const struct tuff_graph *graph, const struct tuff_layout *layout,
                              const struct tuff_executable_params *params, bool plain, struct tuff_compiled *compiled,
                              struct tuff_error *error)
 {
@@ -238,10 +238,48 @@ static tuff_status make_plan(struct tuff_device *device, const struct tuff_graph
                                           .station_count = params->station_count,
                                           .layout = layout,
                                           .precision = params->precision == TUFF_F32 ? 0 : params->precision,
-                                          .caps = tuff_device_caps(device),
-                                          .debug = tuff_device_context(device)->options.debug,
+                                          .caps = caps,
+                                          .debug = graph->context->options.debug,
                                           .plain = plain};
     return tuff_compile(&compile, compiled, error);
+}
+
+/* Without a compiler the fused plan, where kernels of files suffice for it, else the plain one. */
+static tuff_status choose_plan(const struct tuff_caps *caps, const struct tuff_graph *graph,
+                               const struct tuff_layout *layout, const struct tuff_executable_params *params, bool plain,
+                               struct tuff_compiled *compiled, struct tuff_packed *packed, struct tuff_error *error)
+{
+    *packed = (struct tuff_packed){.missing = ""};
+    if (plain && tuff_packed_any(graph->context)) {
+        TUFF_TRY(make_plan(caps, graph, layout, params, false, compiled, error));
+        tuff_status status = tuff_packed_for(graph->context, &compiled->plan, packed, error);
+        if (status == TUFF_OK && !packed->missing[0]) return TUFF_OK;
+        tuff_plan_finish(&compiled->plan);
+        if (status != TUFF_OK) return status;
+    }
+    return make_plan(caps, graph, layout, params, plain, compiled, error);
+}
+
+/* The same for other devices, of which only the kernels are kept. */
+static tuff_status record_classes(struct tuff_session *s, const struct tuff_executable_params *params,
+                                  struct tuff_error *error)
+{
+    uint32_t count;
+    const struct tuff_caps *classes = tuff_recorded_classes(s->context, &count);
+    if (count && s->plain)
+        return tuff_fail(s->context, error, TUFF_ERR_UNSUPPORTED,
+                         "kernels are recorded by a shader compiler, and this session has none");
+    for (uint32_t i = 0; i < count; i++) {
+        struct tuff_compiled made;
+        struct tuff_error why = {0};
+        tuff_status status = make_plan(&classes[i], s->graph, &s->layout, params, false, &made, &why);
+        if (status == TUFF_OK) {
+            status = tuff_record_plan(s->context, &made.plan, s->compiler, &params->progress, &why);
+            tuff_plan_finish(&made.plan);
+        }
+        if (status != TUFF_OK) return tuff_fail(s->context, error, status, "for %s: %s", classes[i].name, why.message);
+    }
+    return TUFF_OK;
 }
 
 static tuff_status count_figures(struct tuff_device *device, const struct tuff_compiled *compiled,
@@ -275,7 +313,9 @@ tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *g
     TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
     TUFF_TRY(check_executable(graph->context, params, error));
     struct tuff_compiled compiled;
-    TUFF_TRY(make_plan(device, graph, NULL, params, without_compiler(graph->context), &compiled, error));
+    struct tuff_packed packed;
+    TUFF_TRY(choose_plan(tuff_device_caps(device), graph, NULL, params, without_compiler(graph->context), &compiled, &packed,
+                         error));
     tuff_status status = count_figures(device, &compiled, params, figures, error);
     tuff_plan_finish(&compiled.plan);
     return status;
@@ -313,13 +353,17 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     TUFF_REQUIRE(session->context, error, params->struct_size >= sizeof *params);
     TUFF_TRY(check_executable(session->context, params, error));
     TUFF_TRY(tuff_session_grow(session, error));
+    TUFF_TRY(record_classes(session, params, error));
     struct tuff_compiled made;
+    struct tuff_packed packed;
     const struct compiled *described = NULL;
-    TUFF_TRY(make_plan(session->device, session->graph, &session->layout, params, session->plain, &made, error));
+    TUFF_TRY(choose_plan(tuff_device_caps(session->device), session->graph, &session->layout, params, session->plain, &made,
+                         &packed, error));
+    const bool fused = packed.compiler.compile != NULL;
     tuff_status status = describe(session, params, &made, &described, error);
     struct tuff_run_params run = {.plan = &made.plan,
                                   .memories = session->memories,
-                                  .compiler = session->compiler,
+                                  .compiler = fused ? &packed.compiler : session->compiler,
                                   .progress = params->progress,
                                   .input_sets = params->input_sets,
                                   .profile = params->profile,
@@ -330,6 +374,7 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
         tuff_plan_finish(&made.plan);
         return status;
     }
+    tuff_packed_count(session->context, !session->plain || fused, packed.missing);
     atomic_fetch_add(&session->references, 1);
     return tuff_executable_create(session->device, &run, executable, error);
 }

@@ -173,7 +173,7 @@ static tuff_status read_section(struct reading *r, const struct tuff_section *se
 {
     TUFF_TRY(tuff_container_check(r->container, section, r->error));
     if (section->kind == TUFF_SECTION_WEIGHTS) return read_array(r, section);
-    if (section->kind == TUFF_SECTION_ARRAYS) return TUFF_OK;
+    if (section->kind == TUFF_SECTION_ARRAYS || section->kind == TUFF_SECTION_SPIRV) return TUFF_OK; /* kernels: pack.c */
     if (section->kind == kind_of(section->name)) return read_text(r, section);
     return bad(r, "a section that no checkpoint or model has", section->name);
 }

@@ -46,12 +46,6 @@ TUFF_API size_t tuff_element_bytes(enum tuff_element element);
 /* Name as in safetensors: "F32", "BF16", "BOOL", ...; "?" for a value that is no element type. Static text. Thread-safe. */
 TUFF_API const char *tuff_element_name(enum tuff_element element);
 
-/* Bytes that the caller owns and keeps unchanged during the call. */
-struct tuff_span {
-    const void *data;
-    size_t bytes;
-};
-
 /* ---- named arrays: safetensors, checkpoints and models ------------------------------------------------------------------------- */
 
 /* A view of an array; who owns name and data is said where it is used. */
