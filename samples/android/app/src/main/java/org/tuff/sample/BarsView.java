@@ -33,6 +33,7 @@ public final class BarsView extends View {
 
     void show(List<Classifier.Answer> answers) {
         if (answers == this.answers) return;
+        if (answers.size() != this.answers.size()) requestLayout();
         this.answers = answers;
         invalidate();
         // Read aloud when the first answer is another one, not with every frame.
@@ -48,7 +49,7 @@ public final class BarsView extends View {
     private float rowHeight() { return text.getFontSpacing() + 14 * dp; }
 
     @Override protected void onMeasure(int widthSpec, int heightSpec) {
-        int height = (int)Math.ceil(ROWS * rowHeight()) + getPaddingTop() + getPaddingBottom();
+        int height = (int)Math.ceil(Math.min(ROWS, answers.size()) * rowHeight()) + getPaddingTop() + getPaddingBottom();
         setMeasuredDimension(getDefaultSize(getSuggestedMinimumWidth(), widthSpec), resolveSize(height, heightSpec));
     }
 

@@ -32,7 +32,7 @@ final class CameraSource implements FrameSource {
     private ImageReader reader;
     private Display display;
     private int sensorDegrees;
-    private boolean facesUser;
+    private boolean facesUser, opening;
 
     CameraSource(Context context, boolean front) {
         this.context = context;
@@ -48,9 +48,7 @@ final class CameraSource implements FrameSource {
 
     @Override public void stop() {
         sink = null;
-        // Behind the frame that the thread is at: its memory is the reader's.
-        handler.post(this::close);
-        thread.quitSafely();
+        handler.post(this::close); // behind the frame that the thread is at: its memory is the reader's
     }
 
     private void open() {
@@ -69,22 +67,19 @@ final class CameraSource implements FrameSource {
             Size size = size(facts.get(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP));
             reader = ImageReader.newInstance(size.getWidth(), size.getHeight(), ImageFormat.YUV_420_888, 2);
             reader.setOnImageAvailableListener(this::look, handler);
+            opening = true;
             manager.openCamera(id, new CameraDevice.StateCallback() {
                 @Override public void onOpened(CameraDevice device) {
+                    opening = false;
                     camera = device;
                     if (sink != null) capture();
                     else close();
                 }
-                @Override public void onDisconnected(CameraDevice device) {
-                    lost(context.getString(R.string.camera_taken));
-                    device.close();
-                }
-                @Override public void onError(CameraDevice device, int error) {
-                    lost(context.getString(R.string.camera_failed, error));
-                    device.close();
-                }
+                @Override public void onDisconnected(CameraDevice device) { end(device, context.getString(R.string.camera_taken)); }
+                @Override public void onError(CameraDevice device, int error) { end(device, context.getString(R.string.camera_failed, error)); }
             }, handler);
         } catch (CameraAccessException | SecurityException | IllegalArgumentException failure) {
+            opening = false;
             lost(context.getString(R.string.camera_refused, failure.getMessage()));
         }
     }
@@ -120,11 +115,20 @@ final class CameraSource implements FrameSource {
         }
     }
 
+    private void end(CameraDevice device, String sentence) {
+        opening = false;
+        camera = device;
+        if (sink == null) close();
+        else lost(sentence); // stop() follows
+    }
+
+    /** The thread ends with the camera; one that opens still must be waited for, or nobody would close it. */
     private void close() {
         if (camera != null) camera.close();
         if (reader != null) reader.close();
         camera = null;
         reader = null;
+        if (!opening) thread.quitSafely();
     }
 
     private void lost(String sentence) {

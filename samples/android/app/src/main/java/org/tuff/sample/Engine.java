@@ -4,6 +4,7 @@ import android.content.ContentResolver;
 import android.content.Context;
 import android.content.SharedPreferences;
 import android.graphics.Bitmap;
+import android.graphics.ImageDecoder;
 import android.net.Uri;
 import android.os.Build;
 import android.os.Handler;
@@ -77,9 +78,9 @@ final class Engine implements FrameSource.Sink {
     private State state = new State();
     private Consumer<State> listener; // the main thread's
 
-    // the worker's
-    private Tuff tuff;
-    private Model shipped, own;
+    // the worker's; tests look when it rests
+    Tuff tuff;
+    Model shipped, own;
     private Classifier classifier;
     private final List<Taken> taken = new ArrayList<>();
     private List<String> selfTest = Collections.emptyList();
@@ -152,7 +153,7 @@ final class Engine implements FrameSource.Sink {
             update(s -> {
                 s.phase = State.Phase.READY;
                 s.own = ownOne;
-                s.teachable = outputs != null;
+                s.teachable = outputs != null && !tuff.onProcessor();
             });
             describe();
         });
@@ -310,7 +311,8 @@ final class Engine implements FrameSource.Sink {
             update(s -> {
                 s.picture = s.tab == State.Tab.CLASSIFY ? null : s.picture;
                 s.answers = s.tab == State.Tab.CLASSIFY ? Collections.emptyList() : s.answers;
-                s.notice = context.getString(R.string.no_picture, sentence(failure));
+                s.notice = failure instanceof ImageDecoder.DecodeException ? context.getString(R.string.no_picture)
+                                                                           : context.getString(R.string.not_read, sentence(failure));
             });
             return null;
         }
@@ -585,26 +587,30 @@ final class Engine implements FrameSource.Sink {
     /** Once for each system, driver and version of Tuff, or again: kernels that compute wrongly on this phone are told, not used in silence. */
     private void test(boolean again) {
         if (tuff.onProcessor()) {
-            selfTest = Collections.emptyList();
+            tested(Collections.emptyList());
             return;
         }
         SharedPreferences kept = context.getSharedPreferences("self-test", Context.MODE_PRIVATE);
         String key = Tuff.version() + ' ' + tuff.device() + ' ' + Build.FINGERPRINT, before = kept.getString(key, null);
         if (before != null && !again) {
-            selfTest = Arrays.asList(before.split("\n"));
-        } else {
-            selfTest = tuff.selfTest((what, done, total) -> {
-                update(s -> {
-                    s.doing = context.getString(R.string.opening_test);
-                    s.done = done;
-                    s.total = total;
-                });
-                return !closed;
-            });
-            kept.edit().clear().putString(key, String.join("\n", selfTest)).apply();
+            tested(Arrays.asList(before.split("\n")));
+            return;
         }
+        tested(tuff.selfTest((what, done, total) -> {
+            update(s -> {
+                s.doing = context.getString(R.string.opening_test);
+                s.done = done;
+                s.total = total;
+            });
+            return !closed;
+        }));
+        kept.edit().clear().putString(key, String.join("\n", selfTest)).apply();
+    }
+
+    void tested(List<String> lines) {
+        selfTest = lines;
         boolean wrong = false;
-        for (String line : selfTest) wrong |= !line.startsWith("ok");
+        for (String line : lines) wrong |= !line.startsWith("ok");
         boolean found = wrong;
         update(s -> s.wrong = found);
     }
@@ -612,7 +618,8 @@ final class Engine implements FrameSource.Sink {
     private void describe() {
         if (tuff == null) return;
         State now = state();
-        StringBuilder text = new StringBuilder(tuff.report());
+        // the lines of an earlier start's self-test follow below
+        StringBuilder text = new StringBuilder(selfTest.isEmpty() ? tuff.report() : tuff.report().replace("self-test: not run\n", ""));
         if (text.length() > 0 && text.charAt(text.length() - 1) != '\n') text.append('\n');
         line(text, R.string.report_phone, Build.MANUFACTURER + ' ' + Build.MODEL + ", Android " + Build.VERSION.RELEASE + " (API " + Build.VERSION.SDK_INT + ')');
         if (shipped != null) line(text, R.string.report_model, shipped.classNames().size() + " " + context.getString(R.string.report_classes));

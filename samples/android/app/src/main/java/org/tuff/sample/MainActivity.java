@@ -203,7 +203,7 @@ public final class MainActivity extends Activity {
         source.start(engine);
     }
 
-    private void render(State s) {
+    void render(State s) {
         syncCamera(s);
         if (s.camera) getWindow().addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
         else getWindow().clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
@@ -218,7 +218,8 @@ public final class MainActivity extends Activity {
         visible(R.id.settings, ready && s.cameraDenied);
         visible(R.id.opening, opening);
         if (opening) {
-            text(R.id.doing, s.total > 0 ? getString(R.string.progress, s.doing, s.done, s.total) : s.doing);
+            text(R.id.doing, s.doing);
+            text(R.id.count, s.total > 0 ? getString(R.string.progress, s.done, s.total) : "");
             ProgressBar bar = findViewById(R.id.progress);
             bar.setIndeterminate(s.total <= 0);
             bar.setMax((int)Math.max(1, s.total));
@@ -246,8 +247,8 @@ public final class MainActivity extends Activity {
         boolean free = s.teach != State.Teach.TRAINING;
         ((ImageView)findViewById(R.id.picture)).setImageBitmap(s.picture);
         findViewById(R.id.picture).setContentDescription(getString(s.picture == null ? R.string.picture_none : s.camera ? R.string.picture_live : R.string.picture_shown));
-        visible(R.id.empty, s.picture == null && !s.busy);
-        text(R.id.empty, getString(!free ? R.string.while_training : s.camera ? R.string.camera_starts : s.own ? R.string.empty_own : R.string.empty));
+        text(R.id.empty, s.picture != null || s.busy ? ""
+                         : getString(!free ? R.string.while_training : s.camera ? R.string.camera_starts : s.own ? R.string.empty_own : R.string.empty));
         visible(R.id.busy, s.busy);
         ((BarsView)findViewById(R.id.answers)).show(s.answers);
         boolean shown = !s.answers.isEmpty();
@@ -270,7 +271,7 @@ public final class MainActivity extends Activity {
     private void renderTeach(State s) {
         State.Teach stage = s.teach;
         boolean collects = s.teachable && stage == State.Teach.COLLECT, trains = stage == State.Teach.TRAINING, taught = stage == State.Teach.TAUGHT;
-        text(R.id.teachHint, !s.teachable ? getString(R.string.not_teachable)
+        text(R.id.teachHint, !s.teachable ? getString(s.onProcessor ? R.string.not_on_processor : R.string.not_teachable)
                              : stage == State.Teach.NAMES ? getString(R.string.hint_names)
                              : collects ? getString(R.string.hint_collect, Engine.PICTURES)
                              : trains ? getString(s.epoch == 0 ? R.string.training_starts : R.string.training, s.epoch, s.epochs)
