@@ -644,8 +644,7 @@ static tuff_status check_counts(const struct tuff_plan *plan, struct tuff_contex
     if (written) memset(written, 0, ((size_t)plan->slot_count + 1) * sizeof *written); /* the last writing of each slot */
     for (uint32_t i = 0; status == TUFF_OK && i < plan->launch_count; i++) {
         const struct tuff_plan_launch *launch = &plan->launches[i];
-        const struct tuff_plan_binding *bindings = &plan->bindings[launch->binding_first],
-                                       *counts = tuff_launch_counts(plan, launch);
+        const struct tuff_plan_binding *counts = tuff_launch_counts(plan, launch);
         if (counts) {
             const struct tuff_plan_binding *by = &written[counts->slot];
             enum tuff_memory kind = tuff_slot_kind(plan, &plan->slots[counts->slot]);
@@ -655,8 +654,10 @@ static tuff_status check_counts(const struct tuff_plan *plan, struct tuff_contex
                                       tuff_memory_name(kind),
                                       own ? "which no launch before it writes" : "which others may write");
         }
-        for (uint32_t k = 0; k < launch->binding_count; k++)
-            if (bindings[k].access & TUFF_WRITE && !bindings[k].step) written[bindings[k].slot] = bindings[k];
+        for (uint32_t k = 0; k < launch->binding_count; k++) {
+            const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + k];
+            if (binding->access & TUFF_WRITE && !binding->step) written[binding->slot] = *binding;
+        }
     }
     tuff_free(context, written);
     return status;

@@ -129,7 +129,8 @@ struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **bod
 uint64_t tuff_shape_count(const struct tuff_shape *shape)
 {
     uint64_t count = 1;
-    for (uint32_t i = 0; i < shape->rank; i++) count *= shape->dim[i];
+    for (uint32_t i = 0; i < shape->rank; i++)
+        count = shape->dim[i] && count > UINT64_MAX / shape->dim[i] ? UINT64_MAX : count * shape->dim[i];
     return count;
 }
 

@@ -46,7 +46,7 @@ static int32_t reach_of(const struct tuff_resize_params *p, double scale)
 {
     double support = p->mode == TUFF_RESIZE_CUBIC ? 2 : 1;
     if (p->mode == TUFF_RESIZE_NEAREST) return 0;
-    return -(int32_t)floor(-support / (p->antialias && scale < 1 ? scale : 1)) - 1;
+    return -(int32_t)fmax(-0x1p30, floor(-support / (p->antialias && scale < 1 ? scale : 1))) - 1;
 }
 
 /* Weight of the element at `distance` from the place, or for the nearest one of it and its left neighbour, which lies `ratio` from the place. */
@@ -64,16 +64,15 @@ static double weight_of(const struct tuff_resize_params *p, double scale, double
     return cubic(distance * by, tuff_number_or(p->cubic_a, -0.75));
 }
 
-/* Adds a tap to row i, which has so many; those of one place are one. */
+/* Adds a tap to row i, which has so many, none behind it; those of one place are one. */
 static uint32_t add_tap(struct table *t, uint32_t i, uint32_t count, int32_t place, double weight)
 {
     uint64_t row = (uint64_t)i * t->taps;
     if (weight == 0) return count;
-    for (uint32_t k = 0; k < count; k++)
-        if (t->places[row + k] == place) {
-            t->weights[row + k] += weight;
-            return count;
-        }
+    if (count && t->places[row + count - 1] == place) {
+        t->weights[row + count - 1] += weight;
+        return count;
+    }
     t->places[row + count] = place;
     t->weights[row + count] = weight;
     return count + 1;

@@ -61,7 +61,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_finish(struct tuff_graph *graph,
 TUFF_API struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value);
 /* The type in which the host writes and reads the value: tuff_type_of's, but for leaves and casts of i64 and f64. */
 TUFF_API struct tuff_type tuff_type_on_host(const struct tuff_graph *graph, tuff_val value);
-TUFF_API uint64_t tuff_shape_count(const struct tuff_shape *shape);          /* number of elements */
+TUFF_API uint64_t tuff_shape_count(const struct tuff_shape *shape);          /* number of elements; UINT64_MAX: more */
 TUFF_API uint64_t tuff_dtype_size(enum tuff_dtype dtype, uint64_t elements); /* in bytes, packed one after the other */
 /* Quantizes f32 to the blocks of TUFF_Q8_0: scale max |x| / 127, q = x / scale to nearest, half away from zero. elements is a multiple
  * of 32. Source: quantize_row_q8_0_reference of GGML. */

@@ -112,6 +112,7 @@ bool tuff_on_text_is(const struct tuff_onnx_op *o, const char *name, const char 
 uint32_t tuff_on_ints(const struct tuff_onnx_op *o, const char *name, int64_t *ints);
 /* An axis of so many; -1 after a refusal. */
 int tuff_on_axis(const struct tuff_onnx_op *o, int64_t axis, uint32_t rank);
+int tuff_on_known_axis(const struct tuff_onnx_op *o, uint32_t i, uint32_t rank); /* the one that operand i names */
 /* Axes as bits: the attribute "axes", or operand i from version `as_operand` on; *given false: there are none. False after a refusal. */
 bool tuff_on_axes(const struct tuff_onnx_op *o, uint32_t i, int as_operand, uint32_t rank, uint32_t *axes, bool *given);
 

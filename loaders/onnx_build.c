@@ -392,6 +392,12 @@ int tuff_on_axis(const struct tuff_onnx_op *o, int64_t axis, uint32_t rank)
     return tuff_on_bad(o, "there is no axis %lld among %u", (long long)axis, rank), -1;
 }
 
+int tuff_on_known_axis(const struct tuff_onnx_op *o, uint32_t i, uint32_t rank)
+{
+    const double *known = tuff_on_known(o, i);
+    return known ? tuff_on_axis(o, (int64_t)fmax(-FAR, fmin(FAR, known[0])), rank) : -1;
+}
+
 bool tuff_on_axes(const struct tuff_onnx_op *o, uint32_t i, int as_operand, uint32_t rank, uint32_t *axes, bool *given)
 {
     int64_t list[TUFF_MAX_RANK];

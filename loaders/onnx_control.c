@@ -87,8 +87,9 @@ BUILD(scan)
     const struct tuff_onnx_attribute *body = tuff_on_attribute(o, "body"),
                                      *to = tuff_on_attribute(o, "scan_output_directions"),
                                      *from = tuff_on_attribute(o, "scan_input_directions");
-    const int64_t sequences = tuff_on_int(o, "num_scan_inputs", 0), carries = (int64_t)o->in_count - sequences;
-    if (!body || !body->g || sequences < 1 || carries < 0 || carries > o->out_count)
+    const int64_t sequences = tuff_on_int(o, "num_scan_inputs", 0);
+    const int64_t carries = sequences < 1 || sequences > o->in_count ? -1 : o->in_count - sequences;
+    if (!body || !body->g || carries < 0 || carries > o->out_count)
         return tuff_on_bad(o, "its body or its operands are missing");
     struct tuff_onnx_val *in = tuff_on_alloc(o, o->in_count * sizeof *in), *out = NULL;
     uint32_t rounds = 0, axis;

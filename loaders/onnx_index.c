@@ -79,6 +79,7 @@ BUILD(gather_nd)
     }
     if (tuff_on_empty(o, 1)) return tuff_on_put_full(o, 0, o->in[0].type, shape, 0);
     tuff_val flat = flat_places(o, batch, r);
+    if (!tuff_on(o, 0)) return false;
     for (uint32_t i = 0, each = rows.dim[0]; i < batch; i++) { /* each of the batch has rows of its own */
         each /= x->dim[i];
         flat = tuff_add(g, flat, tuff_on_times(g, tuff_iota(g, tuff_type_of(g, flat).shape, (int)i), each));
@@ -305,6 +306,8 @@ BUILD(non_max_suppression)
     const struct tuff_shape wanted = TUFF_SHAPE(s->dim[0], s->dim[2], 4);
     if (s->rank != 3 || !tuff_shape_equal(&o->in[0].shape, &wanted)) return tuff_on_bad(o, "boxes and scores do not fit");
     const uint32_t n = s->dim[2];
+    if ((double)tuff_shape_count(s) * fmin(n, most ? most[0] : 0) > 0x1p26)
+        return tuff_on_refuse(o, "of so many boxes it is not covered");
     const bool centre = tuff_on_int(o, "center_point_box", 0);
     double *found = tuff_on_alloc(o, ((size_t)tuff_shape_count(s) * 3 + 1) * sizeof *found);
     bool *gone = tuff_on_alloc(o, n + 1);
@@ -346,7 +349,7 @@ BUILD(tf_idf)
         width = places->ints.at[i] >= width ? (uint32_t)places->ints.at[i] + 1 : width;
     }
     if (shape.rank > 2) return tuff_on_bad(o, "it has %u axes", shape.rank);
-    if (!((double)rows * n * pool->ints.count * (1 + (double)skips) < 0x1p28))
+    if (!(((double)rows * n * pool->ints.count + 1) * (counts->ints.count + 1.0) * (1 + (double)skips) < 0x1p28))
         return tuff_on_refuse(o, "of so many numbers and n-grams it is not covered");
     double *y = tuff_on_alloc(o, ((size_t)rows * width + 1) * sizeof *y);
     for (uint32_t r = 0; y && r < rows; r++)
@@ -419,9 +422,9 @@ BUILD(random)
     const bool like = o->in_count > 0, bernoulli = OP_IS("Bernoulli"),
                normal = OP_IS("RandomNormal") || OP_IS("RandomNormalLike");
     int64_t list[TUFF_MAX_RANK];
-    struct tuff_shape shape = like ? o->in[0].shape : (struct tuff_shape){.rank = tuff_on_ints(o, "shape", list)};
+    const uint32_t rank = like ? 0 : tuff_on_ints(o, "shape", list);
+    const struct tuff_shape shape = like ? o->in[0].shape : tuff_on_shape(o, list, rank);
     const int64_t type = tuff_on_int(o, "dtype", like ? (int64_t)o->in[0].type : TUFF_ONNX_FLOAT);
-    for (uint32_t i = 0; i < shape.rank && !like; i++) shape.dim[i] = (uint32_t)list[i];
     if (tuff_shape_count(&shape) == 0) return tuff_on_put_full(o, 0, (enum tuff_onnx_dtype)type, shape, 0);
     const tuff_val rng = tuff_rng_state(g),
                    drawn = normal ? tuff_random_normal(g, rng, shape) : tuff_random_uniform(g, rng, shape);

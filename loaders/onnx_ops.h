@@ -24,6 +24,8 @@ static inline tuff_val tuff_on_wide(const struct tuff_onnx_op *o, uint32_t i)
 {
     return tuff_on_is_whole(o, i) ? tuff_on_i32(o, i) : tuff_on_f32(o, i);
 }
+/* A shape of these sizes, which may be 0; has refused what is none. */
+struct tuff_shape tuff_on_shape(const struct tuff_onnx_op *o, const int64_t *list, uint32_t count);
 /* Of i32 values: v + n, v n, and v with n added where it is negative (counted from the end). */
 tuff_val tuff_on_plus(struct tuff_graph *g, tuff_val v, double n);
 tuff_val tuff_on_times(struct tuff_graph *g, tuff_val v, double n);

@@ -44,7 +44,7 @@ static tuff_val beside(const struct tuff_onnx_op *o, tuff_val v, const struct tu
         for (uint32_t i = 0; i < x->rank; i++) shape.dim[i] = (int)i == axis ? s->dim[0] : 1;
         return tuff_reshape(g, v, shape);
     }
-    if (s->rank != x->rank || block < 1 || (uint64_t)s->dim[axis] * (uint64_t)block < x->dim[axis] ||
+    if (s->rank != x->rank || block < 1 || block > INT32_MAX / s->dim[axis] || s->dim[axis] * block < x->dim[axis] ||
         x->rank == TUFF_MAX_RANK)
         return tuff_on_bad(o, "its blocks of %lld do not fit axis %d", (long long)block, axis);
     for (uint32_t i = 0; i <= (uint32_t)axis; i++) apart.dim[apart.rank++] = s->dim[i];

@@ -93,8 +93,7 @@ BUILD(arg)
 
 BUILD(cumsum)
 {
-    const double *axis = tuff_on_known(o, 1);
-    const int at = axis ? tuff_on_axis(o, (int64_t)axis[0], o->in[0].shape.rank) : -1;
+    const int at = tuff_on_known_axis(o, 1, o->in[0].shape.rank);
     if (at < 0) return false;
     const struct tuff_cumsum_params params = {
         .axis = at, .exclusive = tuff_on_int(o, "exclusive", 0), .reverse = tuff_on_int(o, "reverse", 0)};
@@ -104,8 +103,7 @@ BUILD(cumsum)
 /* Element after element: products have no kernel of their own. */
 BUILD(cumprod)
 {
-    const double *known = tuff_on_known(o, 1);
-    const int axis = known ? tuff_on_axis(o, (int64_t)known[0], o->in[0].shape.rank) : -1;
+    const int axis = tuff_on_known_axis(o, 1, o->in[0].shape.rank);
     const bool reverse = tuff_on_int(o, "reverse", 0), exclusive = tuff_on_int(o, "exclusive", 0);
     enum { MOST = 256 };
     tuff_val parts[MOST], all = 0;
@@ -191,7 +189,7 @@ BUILD(batch_norm)
         const tuff_val before = tuff_affine(g, k ? var : mean, momentum, 0);
         tuff_on_put_as(o, 1 + k, tuff_add(g, before, tuff_affine(g, batch[k], 1 - momentum, 0)), o->in[3].type);
     }
-    for (uint32_t k = 3; k < o->out_count; k++) tuff_on_put_as(o, k, batch[k - 3], o->in[3].type);
+    for (uint32_t k = 3; k < o->out_count && k < 5; k++) tuff_on_put_as(o, k, batch[k - 3], o->in[3].type);
     const tuff_val scaled = tuff_mul(g, norm, tuff_as_channels(g, scale, rank));
     return tuff_on_put(o, 0, tuff_add(g, scaled, tuff_as_channels(g, bias, rank)));
 }
@@ -266,7 +264,9 @@ BUILD(mean_variance_norm)
 
 BUILD(lrn)
 {
-    const struct tuff_lrn_params params = {.size = (uint32_t)tuff_on_int(o, "size", 1),
+    const int64_t size = tuff_on_int(o, "size", 1);
+    if (size < 1 || size > INT32_MAX) return tuff_on_bad(o, "its size is %lld", (long long)size);
+    const struct tuff_lrn_params params = {.size = (uint32_t)size,
                                            .alpha = tuff_on_number(o, "alpha", 1e-4),
                                            .beta = tuff_on_number(o, "beta", 0.75),
                                            .bias = tuff_on_number(o, "bias", 1)};

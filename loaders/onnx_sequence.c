@@ -394,7 +394,7 @@ BUILD(reverse_sequence)
     const struct tuff_shape x = o->in[0].shape;
     const int64_t time = tuff_on_int(o, "time_axis", 0), batch = tuff_on_int(o, "batch_axis", 1);
     if (!filled(o, 2)) return false;
-    if (x.rank < 2 || time + batch != 1 || time * batch != 0) return tuff_on_bad(o, "its axes are not 0 and 1");
+    if (x.rank < 2 || (time != 0 && time != 1) || batch != 1 - time) return tuff_on_bad(o, "its axes are not 0 and 1");
     const struct tuff_shape both = TUFF_SHAPE(x.dim[0], x.dim[1]),
                             of_batch = batch ? TUFF_SHAPE(1, x.dim[1]) : TUFF_SHAPE(x.dim[0], 1);
     const tuff_val round = tuff_iota(g, both, (int)time), sample = tuff_iota(g, both, (int)batch),

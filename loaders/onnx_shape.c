@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static struct tuff_shape list_shape(const struct tuff_onnx_op *o, const int64_t *list, uint32_t count)
+struct tuff_shape tuff_on_shape(const struct tuff_onnx_op *o, const int64_t *list, uint32_t count)
 {
     struct tuff_shape shape = {.rank = count};
     uint64_t elements = 1;
@@ -48,7 +48,7 @@ BUILD(constant_of_shape)
     const struct tuff_onnx_attribute *a = tuff_on_attribute(o, "value");
     if (!tuff_on_list(o, 0, list, &count)) return false;
     if (a && a->t && !tuff_on_tensor(o, a->t, "value", &one)) return false;
-    return tuff_on_put_full(o, 0, one.type, list_shape(o, list, count), one.known ? one.known[0] : 0);
+    return tuff_on_put_full(o, 0, one.type, tuff_on_shape(o, list, count), one.known ? one.known[0] : 0);
 }
 
 BUILD(range)
@@ -107,7 +107,7 @@ BUILD(reshape)
             known *= (uint64_t)list[i];
     }
     if (open < TUFF_MAX_RANK) list[open] = known ? (int64_t)(tuff_shape_count(x) / known) : 0;
-    return tuff_on_put_shaped(o, 0, &o->in[0], list_shape(o, list, count));
+    return tuff_on_put_shaped(o, 0, &o->in[0], tuff_on_shape(o, list, count));
 }
 
 BUILD(flatten)
@@ -116,7 +116,7 @@ BUILD(flatten)
     int64_t axis = tuff_on_int(o, "axis", 1), list[2] = {1, 1};
     axis = axis < 0 ? axis + x->rank : axis;
     for (uint32_t i = 0; i < x->rank; i++) list[i >= axis] *= x->dim[i];
-    return tuff_on_put_shaped(o, 0, &o->in[0], list_shape(o, list, 2));
+    return tuff_on_put_shaped(o, 0, &o->in[0], tuff_on_shape(o, list, 2));
 }
 
 BUILD(squeeze)
@@ -158,7 +158,7 @@ BUILD(expand)
     int64_t list[TUFF_MAX_RANK];
     uint32_t count;
     if (!tuff_on_list(o, 1, list, &count)) return false;
-    struct tuff_shape wanted = list_shape(o, list, count), shape = o->in[0].shape;
+    struct tuff_shape wanted = tuff_on_shape(o, list, count), shape = o->in[0].shape;
     const uint32_t rank = wanted.rank > shape.rank ? wanted.rank : shape.rank;
     for (uint32_t k = 1; k <= rank; k++) {
         const uint32_t a = k <= shape.rank ? shape.dim[shape.rank - k] : 1,
@@ -183,7 +183,7 @@ BUILD(tile)
     if (!tuff_on_list(o, 1, list, &count)) return false;
     if (count != shape.rank) return tuff_on_bad(o, "it has %u repeats of %u axes", count, shape.rank);
     for (uint32_t i = 0; i < count; i++) list[i] *= shape.dim[i];
-    const struct tuff_shape result = list_shape(o, list, count);
+    const struct tuff_shape result = tuff_on_shape(o, list, count);
     if (tuff_on_failed(o)) return false;
     if (tuff_shape_count(&result) == 0) return tuff_on_put_full(o, 0, o->in[0].type, result, 0);
     tuff_val v = tuff_on(o, 0);

@@ -32,9 +32,11 @@ static tuff_val transform(const struct tuff_onnx_op *o, tuff_val x, uint32_t n, 
 {
     struct tuff_graph *g = o->g;
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    const uint32_t rank = shape.rank, parts = shape.dim[rank - 1], have = shape.dim[rank - 2], spectrum = n / 2 + 1,
-                   need = half && inverse ? spectrum : n, from = have < need ? have : need,
-                   to = half && !inverse ? spectrum : n;
+    const uint32_t rank = shape.rank, parts = rank ? shape.dim[rank - 1] : 0;
+    if (rank < 2 || parts > 2) /* 0: a failure before */
+        return tuff_on_bad(o, "an element is of %u numbers, 1 (real) or 2 (complex) are possible", parts);
+    const uint32_t have = shape.dim[rank - 2], spectrum = n / 2 + 1, need = half && inverse ? spectrum : n,
+                   from = have < need ? have : need, to = half && !inverse ? spectrum : n;
     if (from < have)
         x = tuff_slice_axis(g, x, rank - 2, 0, 1, from); /* what is too short ends in zeros, which add nothing */
     const tuff_val t = table(o, from, parts, to, n, inverse, half);
@@ -49,11 +51,12 @@ static tuff_val transform(const struct tuff_onnx_op *o, tuff_val x, uint32_t n, 
 BUILD(dft)
 {
     const uint32_t rank = o->in[0].shape.rank;
-    const double *length = tuff_on_has(o, 1) ? tuff_on_known(o, 1) : NULL,
-                 *known = o->version >= 20 && tuff_on_has(o, 2) ? tuff_on_known(o, 2) : NULL;
+    const double *length = tuff_on_has(o, 1) ? tuff_on_known(o, 1) : NULL;
     const bool inverse = tuff_on_int(o, "inverse", 0), half = tuff_on_int(o, "onesided", 0);
     if (tuff_on_failed(o) || rank < 2) return tuff_on_failed(o) ? false : tuff_on_bad(o, "it has %u axes", rank);
-    const int axis = tuff_on_axis(o, known ? (int64_t)known[0] : o->version >= 20 ? -2 : tuff_on_int(o, "axis", 1), rank);
+    const int axis = o->version >= 20 && tuff_on_has(o, 2)
+                         ? tuff_on_known_axis(o, 2, rank)
+                         : tuff_on_axis(o, o->version >= 20 ? -2 : tuff_on_int(o, "axis", 1), rank);
     if (axis < 0) return false;
     if (axis == (int)rank - 1) return tuff_on_bad(o, "the last axis is that of the real and imaginary part");
     const uint32_t have = o->in[0].shape.dim[axis];
@@ -115,8 +118,9 @@ BUILD(mel_weights)
         if (!known) return false;
         v[i] = known[0];
     }
-    if (!(v[0] >= 1 && v[0] <= 1 << 12 && v[1] >= 1 && v[1] <= 1 << 20 && v[2] > 0))
-        return tuff_on_bad(o, "%g bins of %g elements", v[0], v[1]);
+    if (!(v[0] >= 1 && v[0] <= 1 << 12 && v[1] >= 1 && v[1] <= 1 << 20 && v[2] >= 1 && v[3] >= 0 && v[4] >= 0 &&
+          v[3] < 1e9 && v[4] < 1e9))
+        return tuff_on_bad(o, "%g bins of %g elements at %g Hz, from %g to %g Hz", v[0], v[1], v[2], v[3], v[4]);
     const uint32_t bins = (uint32_t)v[0], spectrum = (uint32_t)v[1] / 2 + 1;
     const double low = 2595 * log10(1 + v[3] / 700), high = 2595 * log10(1 + v[4] / 700), step = (high - low) / (bins + 2);
     double *y = tuff_on_alloc(o, (size_t)bins * spectrum * sizeof *y);
@@ -126,10 +130,10 @@ BUILD(mel_weights)
             corner[k] = (int64_t)floor((v[1] + 1) * (700 * (pow(10, ((b + k) * step + low) / 2595) - 1)) / v[2]);
         const int64_t up = corner[1] - corner[0], down = corner[2] - corner[1];
         if (up == 0 && corner[1] >= 0 && corner[1] < spectrum) y[corner[1] * bins + b] = 1;
-        for (int64_t i = corner[0]; up && i <= corner[1]; i++)
-            if (i >= 0 && i < spectrum) y[i * bins + b] = (double)(i - corner[0]) / (double)up;
-        for (int64_t i = corner[1]; down && i < corner[2]; i++)
-            if (i >= 0 && i < spectrum) y[i * bins + b] = (double)(corner[2] - i) / (double)down;
+        for (int64_t i = corner[0]; up && i <= corner[1] && i < spectrum; i++)
+            if (i >= 0) y[i * bins + b] = (double)(i - corner[0]) / (double)up;
+        for (int64_t i = corner[1]; down && i < corner[2] && i < spectrum; i++)
+            if (i >= 0) y[i * bins + b] = (double)(corner[2] - i) / (double)down;
     }
     return y && tuff_on_put_known(o, 0, (enum tuff_onnx_dtype)tuff_on_int(o, "output_datatype", TUFF_ONNX_FLOAT),
                                   TUFF_SHAPE(spectrum, bins), y);

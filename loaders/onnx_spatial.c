@@ -169,17 +169,18 @@ BUILD(conv_transpose)
 static tuff_val taps_of(const struct tuff_onnx_op *o, tuff_val x, const struct windows *w, double outside)
 {
     struct tuff_graph *g = o->g;
-    uint32_t taps = 1, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0}, at[TUFF_MAX_SPACE] = {0};
+    uint64_t taps = 1; /* at most 2^12 2^20 on the way */
+    uint32_t before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0}, at[TUFF_MAX_SPACE] = {0};
     struct tuff_shape size = o->in[0].shape;
     for (uint32_t i = 0; i < w->t.axes; i++) {
         const uint32_t need = (w->out[i] - 1) * w->t.stride[i] + w->t.dilation[i] * (w->t.kernel[i] - 1) + 1;
-        taps *= w->t.kernel[i];
+        taps *= taps > 4096 ? 1 : w->t.kernel[i];
         before[i + 2] = w->t.begin[i];
         after[i + 2] = need > w->in[i] + before[i + 2] ? need - w->in[i] - before[i + 2] : 0;
         size.dim[i + 2] = w->out[i];
     }
-    tuff_val *parts = taps <= 4096 ? tuff_on_alloc(o, taps * sizeof *parts) : NULL;
-    if (taps > 4096) tuff_on_refuse(o, "windows of %u elements are not covered", taps);
+    tuff_val *parts = taps <= 4096 ? tuff_on_alloc(o, (size_t)taps * sizeof *parts) : NULL;
+    if (taps > 4096) tuff_on_refuse(o, "windows of more than 4096 elements are not covered");
     if (!parts) return 0;
     x = tuff_pad(g, x, before, after, outside);
     for (uint32_t t = 0; t < taps; t++) {
@@ -190,7 +191,7 @@ static tuff_val taps_of(const struct tuff_onnx_op *o, tuff_val x, const struct w
         parts[t] = tuff_unsqueeze(g, tuff_slice(g, x, start, step, size.dim), 0);
         for (uint32_t i = w->t.axes; i-- > 0 && ++at[i] == w->t.kernel[i];) at[i] = 0;
     }
-    return taps == 1 ? parts[0] : tuff_concat(g, parts, taps, 0);
+    return taps == 1 ? parts[0] : tuff_concat(g, parts, (uint32_t)taps, 0);
 }
 
 /* With ceil_mode one window more, where it does not begin behind x and its first pad. */
@@ -290,17 +291,20 @@ BUILD(max_unpool)
 {
     struct windows w;
     const struct tuff_shape *x = &o->in[0].shape;
-    struct tuff_shape shape = *x, whole;
+    struct tuff_shape shape, whole;
     if (!windows_of(o, NULL, &w)) return false;
-    for (uint32_t i = 0; i < w.t.axes; i++)
-        shape.dim[i + 2] = (uint32_t)((int64_t)(w.in[i] - 1) * w.t.stride[i] + w.t.kernel[i] - w.t.begin[i] - w.t.end[i]);
-    whole = shape;
+    int64_t list[TUFF_MAX_RANK];
+    for (uint32_t i = 0; i < x->rank; i++) {
+        list[i] = x->dim[i];
+        if (i >= 2) list[i] = (list[i] - 1) * w.t.stride[i - 2] + w.t.kernel[i - 2] - w.t.begin[i - 2] - w.t.end[i - 2];
+    }
+    whole = shape = tuff_on_shape(o, list, x->rank);
+    if (tuff_on_failed(o)) return false;
     if (tuff_on_has(o, 2)) {
-        int64_t list[TUFF_MAX_RANK];
         uint32_t count;
         if (!tuff_on_list(o, 2, list, &count)) return false;
         if (count != shape.rank) return tuff_on_bad(o, "output_shape has %u numbers", count);
-        for (uint32_t i = 0; i < count; i++) whole.dim[i] = (uint32_t)list[i];
+        whole = tuff_on_shape(o, list, count);
     }
     const uint32_t from = (uint32_t)tuff_shape_count(x), to = (uint32_t)tuff_shape_count(&shape);
     const tuff_val zeros = tuff_expand(g, tuff_scalar(g, 0), TUFF_SHAPE(to)),
@@ -326,12 +330,16 @@ BUILD(col2im)
     struct tuff_shape shape = {.rank = rank + 2, .dim = {o->in[0].shape.dim[0], o->in[0].shape.dim[1]}},
                       kernel = {.rank = rank + 2};
     for (uint32_t i = 0; i < rank; i++) {
-        taps *= (uint32_t)block[i];
+        if (image[i] < 1 || block[i] < 1 || block[i] > 1 << 12 || pads[i] < 0 || pads[rank + i] < 0)
+            return tuff_on_bad(o, "axis %u: blocks of %lld in %lld elements, padded by %lld and %lld", i,
+                               (long long)block[i], (long long)image[i], (long long)pads[i], (long long)pads[rank + i]);
+        taps *= taps > 1 << 12 ? 1 : (uint32_t)block[i];
         kernel.dim[i + 2] = (uint32_t)block[i];
         shape.dim[i + 2] =
             (uint32_t)((image[i] + pads[i] + pads[rank + i] - t.dilation[i] * (block[i] - 1) - 1) / t.stride[i] + 1);
     }
-    const uint32_t channels = taps ? shape.dim[1] / taps : 0;
+    const uint32_t channels = shape.dim[1] / taps;
+    if (taps > 1 << 12) return tuff_on_refuse(o, "blocks of more than %d elements are not covered", 1 << 12);
     if (!channels) return tuff_on_bad(o, "its columns are too short");
     kernel.dim[0] = channels * taps, kernel.dim[1] = 1;
     double *hot = tuff_on_alloc(o, (size_t)taps * kernel.dim[0] * sizeof *hot);
@@ -402,11 +410,14 @@ BUILD(resize)
         if (sizes) p.size[axis] = (uint32_t)sizes[k];
         if (!sizes) p.scale[axis] = scales ? scales[k] : (double)attribute->floats.at[k];
         if (!sizes && !(floor(p.scale[axis] * n) >= 1)) return tuff_on_bad(o, "a scale is %g", p.scale[axis]);
+        const double longer = fmax(n, sizes ? sizes[k] : p.scale[axis] * n); /* tables of four taps and more */
+        if (!tuff_on_budget(o, (size_t)fmin(0x1p31, longer) * 4 * (sizeof(double) + sizeof(uint32_t)))) return false;
         if (roi) p.crop_begin[axis] = roi[k], p.crop_end[axis] = roi[k + count];
     }
     for (uint32_t k = 0; k < count && keep; k++) {
         const int axis = tuff_on_axis(o, axes[k], x->rank);
-        p.size[axis] = (uint32_t)floor(common * x->dim[axis] + 0.5), p.scale[axis] = common;
+        p.size[axis] = (uint32_t)fmin(INT32_MAX, floor(common * x->dim[axis] + 0.5)), p.scale[axis] = common;
+        if (!tuff_on_budget(o, (size_t)p.size[axis] * 4 * (sizeof(double) + sizeof(uint32_t)))) return false;
     }
     const bool whole = !tuff_is_float(tuff_onnx_type_row(o->in[0].type)->dtype) && p.mode != TUFF_RESIZE_NEAREST;
     /* Set 10 leaves open which neighbour is the nearest; ONNX Runtime takes the next one where an axis shrinks. */
@@ -421,11 +432,12 @@ BUILD(resize)
 BUILD(depth_to_space)
 {
     const struct tuff_shape *x = &o->in[0].shape;
-    const uint32_t b = (uint32_t)tuff_on_int(o, "blocksize", 0);
+    const int64_t size = tuff_on_int(o, "blocksize", 0);
+    const uint32_t b = size > 0 && size < 1 << 15 ? (uint32_t)size : 0;
     static const uint32_t orders[3][6] = {{0, 3, 4, 1, 5, 2}, {0, 1, 4, 2, 5, 3}, {0, 3, 5, 1, 2, 4}}; /* DCR, CRD, back */
     const bool back = OP_IS("SpaceToDepth"), crd = tuff_on_text_is(o, "mode", "CRD", "DCR");
     if (x->rank != 4 || !b || (back ? x->dim[2] % b || x->dim[3] % b : x->dim[1] % (b * b)))
-        return tuff_on_bad(o, "blocks of %u do not fit", b);
+        return tuff_on_bad(o, "blocks of %lld do not fit", (long long)size);
     const uint32_t n = x->dim[0], c = x->dim[1], h = x->dim[2], w = x->dim[3], few = c / (b * b);
     const tuff_val apart = tuff_reshape(g, tuff_on(o, 0),
                                         back  ? TUFF_SHAPE(n, c, h / b, b, w / b, b)
@@ -502,14 +514,17 @@ BUILD(affine_grid)
 BUILD(roi_align)
 {
     const struct tuff_shape *x = &o->in[0].shape;
-    const uint32_t h = (uint32_t)tuff_on_int(o, "output_height", 1), w = (uint32_t)tuff_on_int(o, "output_width", 1),
-                   rois = o->in[1].shape.rank == 2 ? o->in[1].shape.dim[0] : 0;
+    const int64_t ratio = tuff_on_int(o, "sampling_ratio", 0), height = tuff_on_int(o, "output_height", 1),
+                  width = tuff_on_int(o, "output_width", 1);
+    const uint32_t h = (uint32_t)height, w = (uint32_t)width, rois = o->in[1].shape.rank == 2 ? o->in[1].shape.dim[0] : 0;
     const double scale = tuff_on_number(o, "spatial_scale", 1);
     const bool half = tuff_on_text_is(o, "coordinate_transformation_mode", "half_pixel",
                                       o->version < 16 ? "output_half_pixel" : "half_pixel"),
                max = tuff_on_text_is(o, "mode", "max", "avg");
-    const int64_t ratio = tuff_on_int(o, "sampling_ratio", 0);
-    if (x->rank != 4 || !rois || !h || !w || o->in[1].shape.dim[1] != 4) return tuff_on_bad(o, "its regions are no [n, 4]");
+    if (x->rank != 4 || !rois || o->in[1].shape.dim[1] != 4) return tuff_on_bad(o, "its regions are no [n, 4]");
+    if (height < 1 || width < 1 || height > 1 << 12 || width > 1 << 12 || ratio > 1 << 10)
+        return tuff_on_refuse(o, "of %lld by %lld cells, %lld samples each, it is not covered", (long long)height,
+                              (long long)width, (long long)ratio);
     if (o->in[2].shape.rank != 1 || o->in[2].shape.dim[0] != rois)
         return tuff_on_bad(o, "it has %u regions, and not as many numbers of pictures", rois);
     const struct tuff_sampling how = {.clamped = true, .largest = max};
@@ -567,7 +582,9 @@ BUILD(deform_conv)
     if (x->rank != 4 || o->in[1].shape.rank != 4 || o->in[2].shape.rank != 4)
         return tuff_on_refuse(o, "of other than 4 axes it is not covered");
     if (!windows_of(o, o->in[1].shape.dim + 2, &w)) return false;
-    const uint32_t n = x->dim[0], groups = groups_of(o), parts = (uint32_t)tuff_on_int(o, "offset_group", 1),
+    const int64_t offsets_of = tuff_on_int(o, "offset_group", 1);
+    const uint32_t n = x->dim[0], groups = groups_of(o),
+                   parts = offsets_of > 0 && offsets_of <= x->dim[1] ? (uint32_t)offsets_of : 0,
                    taps = w.t.kernel[0] * w.t.kernel[1], out = w.out[0] * w.out[1], co = o->in[1].shape.dim[0];
     if (!groups || !parts || x->dim[1] % parts || x->dim[1] % groups || co % groups)
         return tuff_on_bad(o, "its groups do not divide the channels");

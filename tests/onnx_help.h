@@ -10,8 +10,8 @@ struct onnx_counts {
     uint32_t values; /* of the graph */
     uint32_t weights;
 };
-/* Inputs have the shapes that the model declares, open dimensions 2; compile-time values are ones. counts may be NULL. */
-tuff_status onnx_build_host(struct tuff_context *context, const struct tuff_onnx *onnx, struct onnx_counts *counts,
-                            struct tuff_error *error);
+/* Inputs have the shapes that the model declares, open dimensions 2; compile-time values are this number everywhere. counts may be NULL. */
+tuff_status onnx_build_host(struct tuff_context *context, const struct tuff_onnx *onnx, double number,
+                            struct onnx_counts *counts, struct tuff_error *error);
 
 #endif

@@ -51,7 +51,7 @@ static tuff_status open_and_build(struct loaders_test *test, struct tuff_span fi
 {
     struct tuff_onnx *onnx = NULL;
     tuff_status status = tuff_onnx_decode(test->context, file, NULL, &onnx, error);
-    if (status == TUFF_OK) status = onnx_build_host(test->context, onnx, counts, error);
+    if (status == TUFF_OK) status = onnx_build_host(test->context, onnx, 1, counts, error);
     tuff_onnx_destroy(onnx);
     return status;
 }

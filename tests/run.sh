@@ -313,7 +313,10 @@ matrix() {
         without "GPU of this system" "there is none"
     fi
 
-    if built "build, sanitizers" asan; then programs "  address and undefined behaviour" asan env TUFF_DEBUG=check; fi
+    if built "build, sanitizers" asan; then
+        programs "  address and undefined behaviour" asan env TUFF_DEBUG=check
+        task "  every edit of ONNX's conformance models" env TUFF_EDITS=1 timeout 1800 build/asan/tests/onnx_edits || true
+    fi
     except=graph_evaluate # of one thread; the sanitizer's shadow of its 8 GiB is larger than they
     if built "build, thread sanitizer" tsan; then programs "  threads" tsan env TUFF_DEBUG=check; fi
     except=

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             for (uint32_t k = 0; k < node.attribute_count; k++)
                 FUZZ_REQUIRE(strlen(tuff_onnx_attribute(&node, k, text, sizeof text)) < sizeof text);
         }
-        status = onnx_build_host(context, onnx, NULL, &error);
+        status = onnx_build_host(context, onnx, 1, NULL, &error);
     }
     fuzz_read(context, status, &error);
     tuff_onnx_destroy(onnx);
