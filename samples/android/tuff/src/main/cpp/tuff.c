@@ -118,11 +118,15 @@ NATIVE(jlong, Tuff, Blocks)(JNIEnv *env, jclass class, jlong handle)
     return atomic_load(&((struct opened *)jni_pointer(handle))->blocks);
 }
 
-/* Sessions take no kernels of files yet: they run those of the build. */
 NATIVE(jint, Tuff, AddKernels)(JNIEnv *env, jclass class, jlong handle, jobject file)
 {
-    (void)env, (void)class, (void)handle, (void)file;
-    return 0;
+    const struct opened *o = jni_pointer(handle);
+    struct tuff_error error = {0};
+    uint32_t count = 0;
+    (void)class;
+    const tuff_status status = tuff_kernels_add(o->context, jni_span(env, file), &count, &error);
+    if (status != TUFF_OK) jni_throw(env, status, &error);
+    return (jint)count;
 }
 
 /* ---- devices ---------------------------------------------------------------------------------------------------------------------------- */
@@ -305,6 +309,14 @@ static void add_device(struct text *text, const struct tuff_caps *caps)
             add(text, "known of the driver: %s: %s, because %s\n", row.name, row.effect, row.reason);
 }
 
+/* Whether all that ran so far ran as it should. */
+static void add_kernels(struct text *text, const struct tuff_context *context)
+{
+    const struct tuff_kernels_report r = tuff_kernels_report(context);
+    add(text, "kernels of files: %u\nplans that run fused: %u of %u\n", r.kernels, r.fused, r.plans);
+    if (r.missing[0]) add(text, "first kernel that no file had: %s\n", r.missing);
+}
+
 NATIVE(jstring, Tuff, Report)(JNIEnv *env, jclass class, jlong handle)
 {
     const struct opened *o = jni_pointer(handle);
@@ -316,6 +328,7 @@ NATIVE(jstring, Tuff, Report)(JNIEnv *env, jclass class, jlong handle)
         add_device(&text, tuff_device_caps(o->device));
     else
         add(&text, "device: none: %s\n", o->why);
+    if (o->device) add_kernels(&text, o->context);
     if (o->device) add(&text, "self-test: %s\n", o->tested[0] ? o->tested : "not run");
     jstring string = NULL;
     if (text.full)

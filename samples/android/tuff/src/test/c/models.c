@@ -1,4 +1,7 @@
-/* models.c FOLDER - the model files that the Java library's tests open: networks with weights that were drawn, not learned. */
+/* models.c FOLDER - the model files that the Java library's tests open: networks with weights that were drawn, not learned. "packed" is
+ * "colour" with the kernels of what the tests do with it. */
+#include "teach.h"
+
 #include <stdio.h>
 #include <tuff/data.h>
 #include <tuff/tuff.h>
@@ -78,6 +81,56 @@ static tuff_status write_all(struct tuff_context *context, struct tuff_device *d
     return status;
 }
 
+static tuff_status predict(struct tuff_device *device, const struct tuff_saved *saved, struct tuff_error *error)
+{
+    static uint8_t picture[3 * 24 * 32];
+    static float probabilities[CLASSES];
+    struct tuff_predictor *predictor = NULL;
+    tuff_status status = tuff_predictor_create(device, saved, &predictor, error);
+    if (status == TUFF_OK)
+        status = tuff_predictor_run(predictor, (const void *const[]){picture}, 1, (void *const[]){probabilities, NULL},
+                                    error);
+    tuff_predictor_destroy(predictor);
+    return status;
+}
+
+/* Predicts, teaches three classes by a batch and a smaller one, and predicts by what was taught, which it leaves at the path. */
+static tuff_status use(struct tuff_context *context, struct tuff_device *device, const struct tuff_saved *saved,
+                       const char *path, struct tuff_error *error)
+{
+    static float features[TEACH_BATCH + 5][48];
+    static int32_t labels[TEACH_BATCH + 5];
+    const struct teach_head head = {.features = 48, .classes = 3};
+    const struct tuff_data data = {.count = TEACH_BATCH + 5, .fields = {features, labels}};
+    const struct tuff_fit_params fit = teach_fit(1);
+    struct tuff_model *model = NULL;
+    struct tuff_saved *taught = NULL;
+    tuff_status status = predict(device, saved, error);
+    if (status == TUFF_OK) status = teach_model(device, &head, &model, error);
+    if (status == TUFF_OK) status = tuff_model_fit(model, &data, &fit, error);
+    if (status == TUFF_OK) status = teach_save(context, saved, model, NULL, path, error);
+    if (status == TUFF_OK) status = tuff_saved_open(context, path, &taught, error);
+    if (status == TUFF_OK) status = predict(device, taught, error);
+    tuff_saved_destroy(taught);
+    tuff_model_destroy(model);
+    return status;
+}
+
+static tuff_status pack(struct tuff_context *context, struct tuff_device *device, const char *folder,
+                        struct tuff_error *error)
+{
+    char from[1000], to[1000];
+    struct tuff_saved *saved = NULL;
+    snprintf(from, sizeof from, "%s/colour.tuff", folder);
+    snprintf(to, sizeof to, "%s/packed.tuff", folder);
+    tuff_status status = tuff_kernels_record(context, tuff_device_caps(device), 1, error);
+    if (status == TUFF_OK) status = tuff_saved_open(context, from, &saved, error);
+    if (status == TUFF_OK) status = use(context, device, saved, to, error);
+    if (status == TUFF_OK) status = tuff_kernels_write(context, from, to, error);
+    tuff_saved_destroy(saved);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct tuff_error error = {0};
@@ -87,6 +140,7 @@ int main(int argc, char **argv)
     tuff_status status = tuff_context_create(NULL, &context, &error);
     if (status == TUFF_OK) status = tuff_device_create(context, NULL, &device, &error);
     if (status == TUFF_OK) status = write_all(context, device, argv[1], &error);
+    if (status == TUFF_OK) status = pack(context, device, argv[1], &error);
     if (status != TUFF_OK) fprintf(stderr, "models: %s\n", error.message);
     tuff_device_release(device);
     tuff_context_destroy(context);

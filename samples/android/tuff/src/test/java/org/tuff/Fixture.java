@@ -1,5 +1,6 @@
 package org.tuff;
 
+import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assert.fail;
 
@@ -82,10 +83,27 @@ public abstract class Fixture {
         }
     }
 
-    /** Pages of this process, after a collection. */
-    static long pages() throws Exception {
-        System.gc();
-        System.runFinalization();
-        return Long.parseLong(new String(read(new File("/proc/self/statm")), StandardCharsets.US_ASCII).split(" ")[1]);
+    interface Work {
+        void run(int round) throws Exception;
+    }
+
+    /**
+     * A hundred times, after ten to fill caches: a leak takes pages of this process in each quarter, which compilers and collectors of a JVM do not.
+     * tuff: what holds the blocks, or null.
+     */
+    static void assertFlat(Tuff tuff, Work work) throws Exception {
+        long blocks = 0, pages = 0, least = Long.MAX_VALUE;
+        for (int i = 0; i <= 110; i++) {
+            if (i >= 10 && (i - 10) % 25 == 0) {
+                System.gc();
+                long now = Long.parseLong(new String(read(new File("/proc/self/statm")), StandardCharsets.US_ASCII).split(" ")[1]);
+                if (i == 10) blocks = tuff == null ? 0 : tuff.nativeBlocks();
+                else least = Math.min(least, now - pages);
+                pages = now;
+            }
+            work.run(i);
+        }
+        if (tuff != null) assertEquals("blocks of native memory", blocks, tuff.nativeBlocks());
+        assertTrue("25 times took " + least + " pages more", least < 150);
     }
 }

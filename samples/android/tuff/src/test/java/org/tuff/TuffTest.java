@@ -88,10 +88,6 @@ public class TuffTest extends Fixture {
     }
 
     @Test public void nothingLeaks() throws Exception {
-        for (int i = 0; i < 10; i++) onDevice().close();
-        long before = pages();
-        for (int i = 0; i < 100; i++) onDevice().close();
-        long more = pages() - before;
-        assertTrue(more + " pages more", more < 4096); /* 16 MiB: a driver's instance and device are larger together, times 100 */
+        assertFlat(null, round -> onDevice().close());
     }
 }
