@@ -8,9 +8,10 @@
 
 #define POISON_WORD UINT32_C(0x7fff7fff) /* a quiet NaN in f32, two in 16 bits */
 
-static void destroy_buffer(struct tuff_device *device, void *object)
+void tuff_buffer_destroy(struct tuff_device *device, void *object)
 {
     struct tuff_buffer *buffer = object;
+    if (buffer->external) tuff_external_finish(device, buffer->external);
     if (buffer->handle) device->vk.vkDestroyBuffer(device->handle, buffer->handle, NULL);
     tuff_memory_free(device, &buffer->memory);
     tuff_free(device->context, buffer);
@@ -48,11 +49,8 @@ tuff_status tuff_buffer_handle(struct tuff_device *device, const VkBufferCreateI
 static tuff_status create_handle(struct tuff_buffer *buffer, struct tuff_error *error)
 {
     struct tuff_device *device = buffer->device;
-    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-                               .size = buffer->bytes,
-                               .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
-                                        VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-                                        VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+    VkBufferCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = buffer->bytes, .usage = TUFF_BUFFER_USAGE};
     if (device->caps.driver_effects & TUFF_DRIVER_READS_TEXELS) info.usage |= VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
     if (device->gpu.features.device_address) info.usage |= VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT;
     return tuff_buffer_handle(device, &info, TUFF_USE_DEVICE, false, buffer->label, &buffer->handle, &buffer->memory, error);
@@ -70,11 +68,9 @@ static tuff_status fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_e
     return TUFF_OK;
 }
 
-tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero, const char *label,
-                               struct tuff_buffer **buffer, struct tuff_error *error)
+tuff_status tuff_buffer_begin(struct tuff_device *device, uint64_t bytes, const char *label, struct tuff_buffer **buffer,
+                              struct tuff_error *error)
 {
-    if (!device) return tuff_refuse(NULL, error, "tuff_buffer_create: device is NULL");
-    TUFF_REQUIRE(device->context, error, buffer);
     TUFF_REQUIRE_THAT(device->context, error, bytes && bytes <= UINT64_MAX / 2,
                       "a buffer has at least one byte, and at most half of what 64 bits count");
     TUFF_TRY(tuff_device_check(device, error));
@@ -85,6 +81,28 @@ tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool 
     made->device = device;
     made->bytes = tuff_align(bytes, 4);
     atomic_init(&made->references, 1);
+    *buffer = made;
+    return TUFF_OK;
+}
+
+tuff_status tuff_buffer_end(struct tuff_buffer *made, tuff_status status, struct tuff_buffer **buffer)
+{
+    if (status != TUFF_OK) {
+        tuff_queue_defer(made->device, atomic_load(&made->last_use), tuff_buffer_destroy, made);
+        return status;
+    }
+    tuff_device_retain(made->device);
+    *buffer = made;
+    return TUFF_OK;
+}
+
+tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero, const char *label,
+                               struct tuff_buffer **buffer, struct tuff_error *error)
+{
+    if (!device) return tuff_refuse(NULL, error, "tuff_buffer_create: device is NULL");
+    TUFF_REQUIRE(device->context, error, buffer);
+    struct tuff_buffer *made = NULL;
+    TUFF_TRY(tuff_buffer_begin(device, bytes, label, &made, error));
     bool poison = device->context->options.debug & TUFF_DEBUG_POISON;
     tuff_status status = made->bytes > device->caps.max_allocation_bytes
                              ? tuff_fail(device->context, error, TUFF_ERR_DEVICE_MEMORY,
@@ -93,13 +111,7 @@ tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool 
                                          (unsigned long long)device->caps.max_allocation_bytes)
                              : create_handle(made, error);
     if (status == TUFF_OK && (zero || poison)) status = fill(made, zero ? 0 : POISON_WORD, error);
-    if (status != TUFF_OK) {
-        tuff_queue_defer(device, atomic_load(&made->last_use), destroy_buffer, made);
-        return status;
-    }
-    tuff_device_retain(device);
-    *buffer = made;
-    return TUFF_OK;
+    return tuff_buffer_end(made, status, buffer);
 }
 
 void tuff_buffer_retain(struct tuff_buffer *buffer) { atomic_fetch_add(&buffer->references, 1); }
@@ -109,7 +121,7 @@ void tuff_buffer_release(struct tuff_buffer *buffer)
     if (!buffer || atomic_fetch_sub(&buffer->references, 1) != 1) return;
     struct tuff_device *device = buffer->device;
     if (tuff_context_inherited(device->context)) return; /* the process that made it destroys it */
-    tuff_queue_defer(device, atomic_load(&buffer->last_use), destroy_buffer, buffer);
+    tuff_queue_defer(device, atomic_load(&buffer->last_use), tuff_buffer_destroy, buffer);
     tuff_device_release(device);
 }
 
@@ -117,6 +129,10 @@ static tuff_status check_range(const struct tuff_buffer *buffer, uint64_t offset
                                struct tuff_error *error)
 {
     if (!buffer) return tuff_refuse(NULL, error, "the buffer is NULL");
+    if (!buffer->handle)
+        return tuff_refuse(buffer->device->context, error,
+                           "%s: a picture, which tuff_executable_set_buffer alone reads, has no bytes in order",
+                           buffer->label);
     bool inside = offset <= buffer->bytes && bytes <= buffer->bytes - offset && offset % 4 == 0 && bytes % 4 == 0;
     if (inside && (data || !bytes)) return TUFF_OK;
     return tuff_refuse(buffer->device->context, error,

@@ -9,14 +9,31 @@
 #include <stdlib.h>
 
 static const char *const wanted_extensions[] = {
-    VK_KHR_8BIT_STORAGE_EXTENSION_NAME,          VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
-    VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME,    VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME,
-    VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, VK_KHR_SHADER_SUBGROUP_EXTENDED_TYPES_EXTENSION_NAME,
-    VK_KHR_SYNCHRONIZATION_2_EXTENSION_NAME,     VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME,
-    VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME,   VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
-    VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME,       VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
+    VK_KHR_8BIT_STORAGE_EXTENSION_NAME,
+    VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
+    VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME,
+    VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME,
+    VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME,
+    VK_KHR_SHADER_SUBGROUP_EXTENDED_TYPES_EXTENSION_NAME,
+    VK_KHR_SYNCHRONIZATION_2_EXTENSION_NAME,
+    VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME,
+    VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME,
+    VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
+    VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME,
+    VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
     VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME,
+#define SHARED_FIRST 13 /* those of enum tuff_sharing in its order, which are on the tails of platforms' headers */
+    VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+    VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
+    "VK_KHR_external_memory_win32",
+    VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
+    "VK_ANDROID_external_memory_android_hardware_buffer",
+    VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME,
+    "VK_KHR_external_semaphore_win32",
+    VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME,
 };
+
+const char *tuff_sharing_name(enum tuff_sharing extension) { return wanted_extensions[SHARED_FIRST + extension]; }
 
 const char *const *tuff_wanted_extensions(uint32_t *count)
 {
@@ -181,6 +198,8 @@ tuff_status tuff_feature_chain_init(struct tuff_feature_chain *chain, struct tuf
     if (gpu->has_memory_budget) add_extension(chain, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (gpu->has_portability_subset) add_extension(chain, VK_KHR_PORTABILITY_SUBSET_EXTENSION_NAME);
     if (gpu->has_float_controls) add_extension(chain, VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME);
+    for (uint32_t i = 0; i < TUFF_SHARING_COUNT; i++)
+        if (gpu->sharing >> i & 1) add_extension(chain, tuff_sharing_name(i));
     tuff_free(instance->context, extensions.items);
     return TUFF_OK;
 }
@@ -357,6 +376,9 @@ static void query_features(struct tuff_instance *instance, struct tuff_gpu *gpu,
     caps->memory_budget = gpu->has_memory_budget = has(extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     caps->push_descriptor = has(extensions, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
     gpu->has_portability_subset = has(extensions, VK_KHR_PORTABILITY_SUBSET_EXTENSION_NAME);
+    for (uint32_t i = 0; i < TUFF_SHARING_COUNT; i++)
+        if (has(extensions, tuff_sharing_name(i)) && (i != TUFF_SHARES_HARDWARE_BUFFER || tuff_external_has_android()))
+            gpu->sharing |= UINT32_C(1) << i;
 }
 
 /* A family for compute alone comes first: displays' watchdogs look at the graphics queue. */

@@ -87,6 +87,16 @@ tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequi
                                  bool quiet, const char *label, struct tuff_allocation *allocation,
                                  struct tuff_error *error);
 void tuff_memory_free(struct tuff_device *device, struct tuff_allocation *allocation);
+/* An allocation of its own, in the best of some memory types, which the host does not see through Tuff. *type: which. */
+struct tuff_own_memory {
+    uint64_t bytes;
+    uint32_t types; /* a bit each */
+    enum tuff_memory_use use;
+    bool fresh;        /* it takes memory that nobody has */
+    const void *chain; /* of VkMemoryAllocateInfo */
+};
+tuff_status tuff_memory_own(struct tuff_device *device, const struct tuff_own_memory *own, const char *label,
+                            struct tuff_allocation *allocation, uint32_t *type, struct tuff_error *error);
 
 /* buffer.c */
 struct tuff_buffer {
@@ -95,9 +105,18 @@ struct tuff_buffer {
     VkBuffer handle; /* [owned] */
     struct tuff_allocation memory;
     uint64_t bytes;
-    atomic_uint_fast64_t last_use; /* ticket */
+    struct tuff_external *external; /* [owned] NULL: nobody else has the memory */
+    atomic_uint_fast64_t last_use;  /* ticket */
     char label[64];
 };
+#define TUFF_BUFFER_USAGE                                                                                                   \
+    (VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT |        \
+     VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT)
+/* A buffer that has nothing yet, and its end: handed out, or destroyed with all that it has got. */
+tuff_status tuff_buffer_begin(struct tuff_device *device, uint64_t bytes, const char *label, struct tuff_buffer **buffer,
+                              struct tuff_error *error);
+tuff_status tuff_buffer_end(struct tuff_buffer *made, tuff_status status, struct tuff_buffer **buffer);
+void tuff_buffer_destroy(struct tuff_device *device, void *buffer);
 void tuff_buffer_used(struct tuff_buffer *buffer, uint64_t ticket);
 /* A VkBuffer with memory. On failure there is neither, nor where there is no memory and quiet, which is no failure. */
 tuff_status tuff_buffer_handle(struct tuff_device *device, const VkBufferCreateInfo *info, enum tuff_memory_use use,
@@ -122,6 +141,20 @@ tuff_status tuff_transfer_write(struct tuff_buffer *buffer, uint64_t offset, con
 tuff_status tuff_transfer_read(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
                                struct tuff_error *error);
 tuff_status tuff_transfer_fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_error *error);
+/* On the device, in range. */
+struct tuff_transfer_range {
+    struct tuff_buffer *buffer;
+    uint64_t offset;
+};
+tuff_status tuff_transfer_copy(struct tuff_transfer_range from, struct tuff_transfer_range to, uint64_t bytes,
+                               struct tuff_error *error);
+
+/* external.c: memory that others have, too. What is recorded of it stands between acquire and its opposite. */
+struct tuff_external;
+void tuff_external_finish(struct tuff_device *device, struct tuff_external *external);
+void tuff_external_own(struct tuff_buffer *buffer, VkCommandBuffer commands, bool acquire); /* of other memory: nothing */
+/* The rows of a picture into a buffer; false: the buffer is none. */
+bool tuff_external_copy_picture(struct tuff_buffer *picture, VkCommandBuffer commands, struct tuff_transfer_range to);
 
 /* pipeline.c: pipelines shared by all programs of a device. Thread-safe. */
 struct tuff_pipeline;

@@ -433,6 +433,32 @@ tuff_status tuff_executable_output_buffer(const struct tuff_executable *x, const
     return find_range(x, name, TUFF_MEMORY_OUTPUT, &slot, range, error);
 }
 
+static tuff_status check_place(const struct tuff_executable *x, const struct tuff_buffer *buffer, uint64_t offset,
+                               uint64_t bytes, bool read, struct tuff_error *error)
+{
+    TUFF_REQUIRE_THAT(x->device->context, error, buffer->device == x->device, "the buffer is of another device");
+    TUFF_REQUIRE_THAT(x->device->context, error, read || buffer->handle, "a picture is read alone");
+    if (offset <= buffer->bytes && bytes <= buffer->bytes - offset && (buffer->handle || bytes == buffer->bytes))
+        return TUFF_OK;
+    return tuff_refuse(x->device->context, error, "%s: there are no %llu bytes at offset %llu: it has %llu%s", buffer->label,
+                       (unsigned long long)bytes, (unsigned long long)offset, (unsigned long long)buffer->bytes,
+                       buffer->handle ? "" : ", and a picture is read whole");
+}
+
+tuff_status tuff_executable_set_buffer(struct tuff_executable *x, const char *name, struct tuff_buffer *buffer,
+                                       uint64_t offset, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && name != NULL && buffer != NULL);
+    const struct tuff_plan_slot *slot;
+    TUFF_TRY(find_slot(x, name, 1u << TUFF_MEMORY_INPUT, 0, &slot, error));
+    uint64_t bytes = content_bytes(slot);
+    TUFF_TRY(check_place(x, buffer, offset, bytes, true, error));
+    const struct tuff_transfer_range from = {buffer, offset}, to = {*buffer_of(x, x->current, slot->memory), slot->offset};
+    if (bytes) TUFF_TRY(tuff_transfer_copy(from, to, bytes, error));
+    note_written(x, slot, slot->bytes);
+    return TUFF_OK;
+}
+
 /* Every input of the set has all of its content. */
 static tuff_status check_inputs(struct tuff_executable *x, struct tuff_error *error)
 {
@@ -503,6 +529,21 @@ tuff_status tuff_executable_get(struct tuff_executable *x, const char *name, voi
     unsigned kinds = 1u << TUFF_MEMORY_OUTPUT | 1u << TUFF_MEMORY_PARAM | 1u << TUFF_MEMORY_STATE;
     TUFF_TRY(find_slot(x, name, kinds, bytes, &slot, error));
     return tuff_executable_get_slot(x, (uint32_t)(slot - x->plan.slots), data, bytes, error);
+}
+
+tuff_status tuff_executable_get_buffer(struct tuff_executable *x, const char *name, struct tuff_buffer *buffer,
+                                       uint64_t offset, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && name != NULL && buffer != NULL);
+    const struct tuff_plan_slot *slot;
+    unsigned kinds = 1u << TUFF_MEMORY_OUTPUT | 1u << TUFF_MEMORY_PARAM | 1u << TUFF_MEMORY_STATE;
+    TUFF_TRY(find_slot(x, name, kinds, 0, &slot, error));
+    uint64_t bytes = content_bytes(slot);
+    uint32_t set = (x->current + x->sets - 1) % x->sets;
+    TUFF_TRY(check_place(x, buffer, offset, bytes, false, error));
+    TUFF_TRY(check_results(x, slot, error));
+    const struct tuff_transfer_range from = {*buffer_of(x, set, slot->memory), slot->offset}, to = {buffer, offset};
+    return bytes ? tuff_transfer_copy(from, to, bytes, error) : TUFF_OK;
 }
 
 tuff_status tuff_executable_repeat_inputs(struct tuff_executable *from, bool next, struct tuff_executable *to,

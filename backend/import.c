@@ -32,6 +32,8 @@ static tuff_status adopt(struct tuff_device *device, const void *from, struct tu
     device->gpu.timestamp_bits = families[params->queue_family].timestampValidBits;
     device->gpu.features = tuff_features_of_chain(params->features);
     device->gpu.has_memory_budget = device->gpu.has_memory_budget && listed(params, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    for (uint32_t i = 0; i < TUFF_SHARING_COUNT; i++)
+        if (!listed(params, tuff_sharing_name(i))) device->gpu.sharing &= ~(UINT32_C(1) << i);
     device->caps = device->gpu.caps;
     device->caps.subgroup_size = device->gpu.subgroup_size;
     device->caps.memory_budget = device->gpu.has_memory_budget;

@@ -29,6 +29,7 @@ const char *tuff_vk_result_name(VkResult result)
         {VK_ERROR_OUT_OF_POOL_MEMORY, "VK_ERROR_OUT_OF_POOL_MEMORY"},
         {VK_ERROR_INVALID_SHADER_NV, "VK_ERROR_INVALID_SHADER_NV"},
         {VK_ERROR_UNKNOWN, "VK_ERROR_UNKNOWN"},
+        {VK_ERROR_INVALID_EXTERNAL_HANDLE, "VK_ERROR_INVALID_EXTERNAL_HANDLE"},
     };
     for (size_t i = 0; i < TUFF_COUNT(names); i++)
         if (names[i].result == result) return names[i].name;
@@ -43,6 +44,7 @@ tuff_status tuff_vk_fail(struct tuff_context *context, struct tuff_error *error,
         result == VK_ERROR_OUT_OF_POOL_MEMORY || result == VK_ERROR_FRAGMENTED_POOL)
         status = TUFF_ERR_DEVICE_MEMORY;
     if (result == VK_ERROR_DEVICE_LOST) status = TUFF_ERR_DEVICE_LOST;
+    if (result == VK_ERROR_INVALID_EXTERNAL_HANDLE) status = TUFF_ERR_USAGE;
     return tuff_fail(context, error, status, "%s: %s (%d)%s", what, tuff_vk_result_name(result), (int)result,
                      status == TUFF_ERR_DEVICE_LOST ? "; destroy the device and create it anew" : "");
 }

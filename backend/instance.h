@@ -24,6 +24,8 @@
     X(GetPhysicalDeviceMemoryProperties)                                                                                    \
     X(GetPhysicalDeviceMemoryProperties2)                                                                                   \
     X(GetPhysicalDeviceQueueFamilyProperties)                                                                               \
+    X(GetPhysicalDeviceExternalBufferProperties)                                                                            \
+    X(GetPhysicalDeviceExternalSemaphoreProperties)                                                                         \
     X(CreateDevice)                                                                                                         \
     X(GetDeviceProcAddr)
 
@@ -68,6 +70,21 @@ struct tuff_features {
     bool cooperative_matrix, bfloat16, memory_model;
 };
 
+/* Extensions that external.c needs, a bit each. */
+enum tuff_sharing {
+    TUFF_SHARES_MEMORY_FD,
+    TUFF_SHARES_DMA_BUF,
+    TUFF_SHARES_MEMORY_WIN32,
+    TUFF_SHARES_HOST_POINTER,
+    TUFF_SHARES_HARDWARE_BUFFER,
+    TUFF_SHARES_SEMAPHORE_FD,
+    TUFF_SHARES_SEMAPHORE_WIN32,
+    TUFF_SHARES_FOREIGN, /* a name for queues of other drivers */
+    TUFF_SHARING_COUNT
+};
+const char *tuff_sharing_name(enum tuff_sharing extension);
+bool tuff_external_has_android(void); /* the functions of AHardwareBuffer, without which some layers warn of its extension */
+
 /* One physical device and what it can do, before the limits of a profile. */
 struct tuff_gpu {
     VkPhysicalDevice handle;
@@ -76,6 +93,7 @@ struct tuff_gpu {
     bool usable; /* Vulkan 1.1 and a compute queue */
     uint8_t cache_uuid[VK_UUID_SIZE];
     uint32_t queue_family, timestamp_bits;
+    uint32_t sharing;                                                   /* bits of enum tuff_sharing */
     uint32_t subgroup_size;                                             /* that pipelines get unless they ask for another */
     bool has_memory_budget, has_portability_subset, has_float_controls; /* extensions */
 };
@@ -103,7 +121,7 @@ struct tuff_feature_chain {
     VkPhysicalDeviceVulkanMemoryModelFeatures memory_model;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR cooperative_matrix;
     VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16;
-    const char *extensions[16]; /* [static] */
+    const char *extensions[16 + TUFF_SHARING_COUNT]; /* [static] */
     uint32_t extension_count;
 };
 /* Fills chain (it must not move afterwards) with what gpu offers and Tuff uses. Errors: DRIVER, MEMORY. */

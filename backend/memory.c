@@ -138,20 +138,15 @@ static struct tuff_memory_block *empty_block(struct tuff_device *device, uint64_
     return block;
 }
 
-/* NULL: refused says why. Under the lock. */
-static struct tuff_memory_block *create_block(struct tuff_device *device, uint64_t bytes, uint32_t type, const char *label,
-                                              struct refused *refused)
+/* As info says; maps what is coherent where the host is to see it. NULL: refused says why. Under the lock. */
+static struct tuff_memory_block *make_block(struct tuff_device *device, const VkMemoryAllocateInfo *info, bool seen,
+                                            const char *label, struct refused *refused)
 {
-    *refused = (struct refused){.reason = refusal(device, bytes, type), .type = type, .any = true};
+    const uint64_t bytes = info->allocationSize;
+    const uint32_t type = info->memoryTypeIndex;
     struct tuff_memory_block *block = refused->reason ? NULL : empty_block(device, bytes, type);
     if (!block) return NULL;
-    VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
-                                       .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
-    VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                 .pNext = device->gpu.features.device_address ? &flags : NULL,
-                                 .allocationSize = bytes,
-                                 .memoryTypeIndex = type};
-    VkResult result = device->vk.vkAllocateMemory(device->handle, &info, NULL, &block->memory);
+    VkResult result = device->vk.vkAllocateMemory(device->handle, info, NULL, &block->memory);
     if (result != VK_SUCCESS) {
         block->memory = VK_NULL_HANDLE;
         destroy_new(device, block, "vkAllocateMemory", result, refused);
@@ -160,7 +155,7 @@ static struct tuff_memory_block *create_block(struct tuff_device *device, uint64
     device->memory.allocation_count++;
     device->memory.now_bytes += bytes;
     if (device->memory.now_bytes > device->memory.peak_bytes) device->memory.peak_bytes = device->memory.now_bytes;
-    if (device->memory.properties.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
+    if (seen && device->memory.properties.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
         result = device->vk.vkMapMemory(device->handle, block->memory, 0, VK_WHOLE_SIZE, 0, &block->mapped);
     if (result != VK_SUCCESS) {
         destroy_new(device, block, "vkMapMemory", result, refused);
@@ -168,6 +163,20 @@ static struct tuff_memory_block *create_block(struct tuff_device *device, uint64
     }
     tuff_device_name_object(device, VK_OBJECT_TYPE_DEVICE_MEMORY, TUFF_HANDLE(block->memory), label);
     return block;
+}
+
+/* One of the pool's. */
+static struct tuff_memory_block *create_block(struct tuff_device *device, uint64_t bytes, uint32_t type, const char *label,
+                                              struct refused *refused)
+{
+    VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+                                       .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
+    VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                 .pNext = device->gpu.features.device_address ? &flags : NULL,
+                                 .allocationSize = bytes,
+                                 .memoryTypeIndex = type};
+    *refused = (struct refused){.reason = refusal(device, bytes, type), .type = type, .any = true};
+    return make_block(device, &info, true, label, refused);
 }
 
 static tuff_status fail_refused(struct tuff_device *device, const struct refused *refused, uint64_t bytes, const char *label,
@@ -293,6 +302,31 @@ tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequi
     if (!first.any)
         return tuff_fail(device->context, error, TUFF_ERR_DEVICE_MEMORY, "%s: the device has no fitting memory type", label);
     return fail_refused(device, &first, needs->size, label, error);
+}
+
+tuff_status tuff_memory_own(struct tuff_device *device, const struct tuff_own_memory *own, const char *label,
+                            struct tuff_allocation *allocation, uint32_t *type, struct tuff_error *error)
+{
+    uint32_t chosen = choose_type(device, own->types, own->use);
+    if (chosen == UINT32_MAX)
+        return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED, "%s: the device has no fitting memory type", label);
+    VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                 .pNext = own->chain,
+                                 .allocationSize = own->bytes,
+                                 .memoryTypeIndex = chosen};
+    struct refused refused = {.type = chosen, .any = true};
+    tuff_os_mutex_lock(device->memory.lock);
+    if (own->fresh) refused.reason = refusal(device, own->bytes, chosen);
+    struct tuff_memory_block *block = make_block(device, &info, false, label, &refused);
+    if (block) {
+        allocate_from(device, block, &(VkMemoryRequirements){own->bytes, 1, own->types}, allocation); /* all of it */
+        block->next = device->memory.blocks;
+        device->memory.blocks = block;
+    }
+    tuff_os_mutex_unlock(device->memory.lock);
+    if (!block) return fail_refused(device, &refused, own->bytes, label, error);
+    *type = chosen;
+    return TUFF_OK;
 }
 
 static void merge_free(struct tuff_device *device, struct tuff_memory_block *block)

@@ -685,6 +685,19 @@ void tuff_os_library_close(void *library)
     if (library) dlclose(library);
 }
 
+int tuff_os_descriptor_copy(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
+
+void tuff_os_descriptor_close(int descriptor)
+{
+    if (descriptor >= 0) close(descriptor);
+}
+
+uint64_t tuff_os_descriptor_bytes(int descriptor)
+{
+    off_t end = lseek(descriptor, 0, SEEK_END);
+    return end > 0 ? (uint64_t)end : 0;
+}
+
 #else
 typedef int tuff_os_posix_is_empty; /* ISO C wants one declaration in every file */
 #endif

@@ -468,6 +468,12 @@ uint64_t tuff_os_cpu_hash(void)
 
 uint64_t tuff_os_process(void) { return GetCurrentProcessId(); }
 
+int tuff_os_descriptor_copy(int descriptor) { return (void)descriptor, -1; }
+
+void tuff_os_descriptor_close(int descriptor) { (void)descriptor; }
+
+uint64_t tuff_os_descriptor_bytes(int descriptor) { return (void)descriptor, 0; }
+
 void *tuff_os_library_open(const char *name)
 {
     wchar_t *path = wide(NULL, name);

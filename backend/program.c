@@ -10,8 +10,9 @@ static tuff_status check_memory(struct tuff_device *device, const struct tuff_pr
         uint64_t needed = params->plan->memories[i].bytes;
         if (!needed) continue;
         const struct tuff_buffer *buffer = params->memory ? params->memory[i] : NULL;
-        if (!buffer || buffer->bytes < needed || buffer->device != device)
-            return tuff_refuse(device->context, error, "program: %s memory needs a buffer of %llu bytes on this device",
+        if (!buffer || buffer->bytes < needed || buffer->device != device || buffer->external)
+            return tuff_refuse(device->context, error,
+                               "program: %s memory needs a buffer of %llu bytes on this device, which is not external",
                                tuff_memory_name(params->plan->memories[i].kind), (unsigned long long)needed);
     }
     return TUFF_OK;

@@ -35,8 +35,10 @@ static tuff_status create_ring(struct tuff_device *device, struct tuff_error *er
     return status;
 }
 
-/* The next piece, once its last copy is done, with its command buffer begun behind everything submitted so far. */
-static tuff_status begin_piece(struct tuff_device *device, uint32_t *piece, struct tuff_error *error)
+/* The next piece, once its last copy is done, with its command buffer begun behind everything submitted so far; for what is done to
+ * one buffer or two. */
+static tuff_status begin_piece(struct tuff_device *device, struct tuff_buffer *const buffers[2], uint32_t *piece,
+                               struct tuff_error *error)
 {
     struct tuff_transfer *transfer = &device->transfer;
     uint32_t index = transfer->next % TUFF_TRANSFER_PIECES;
@@ -52,14 +54,16 @@ static tuff_status begin_piece(struct tuff_device *device, uint32_t *piece, stru
     tuff_barrier(device, transfer->commands[index], VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
                  VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT,
                  VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
+    for (int i = 0; i < 2; i++) tuff_external_own(buffers[i], transfer->commands[index], true);
     *piece = index;
     return TUFF_OK;
 }
 
-static tuff_status submit_piece(struct tuff_device *device, uint32_t piece, struct tuff_buffer *buffer,
+static tuff_status submit_piece(struct tuff_device *device, struct tuff_buffer *const buffers[2], uint32_t piece,
                                 struct tuff_error *error)
 {
     struct tuff_transfer *transfer = &device->transfer;
+    for (int i = 0; i < 2; i++) tuff_external_own(buffers[i], transfer->commands[piece], false);
     tuff_barrier(device, transfer->commands[piece], VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
                  VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
                  VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_UNIFORM_READ_BIT |
@@ -69,7 +73,8 @@ static tuff_status submit_piece(struct tuff_device *device, uint32_t piece, stru
     const struct tuff_batch batch = {.commands = transfer->commands[piece]};
     TUFF_TRY(tuff_queue_submit(device, &batch, &transfer->tickets[piece], error));
     transfer->next = piece + 1;
-    tuff_buffer_used(buffer, transfer->tickets[piece]);
+    for (int i = 0; i < 2; i++)
+        if (buffers[i]) tuff_buffer_used(buffers[i], transfer->tickets[piece]);
     return TUFF_OK;
 }
 
@@ -85,6 +90,7 @@ static tuff_status copy(struct tuff_buffer *buffer, uint64_t offset, const char 
 {
     struct tuff_device *device = buffer->device;
     struct tuff_transfer *ring = &device->transfer;
+    struct tuff_buffer *const buffers[2] = {buffer};
     uint32_t pieces[TUFF_TRANSFER_PIECES], piece = 0;
     TUFF_TRY(create_ring(device, error));
     const uint64_t most = ring->piece_bytes, count = (bytes + most - 1) / most;
@@ -97,13 +103,13 @@ static tuff_status copy(struct tuff_buffer *buffer, uint64_t offset, const char 
             memcpy(to + at, piece_memory(ring, piece), (size_t)size);
             continue;
         }
-        TUFF_TRY(begin_piece(device, &piece, error));
+        TUFF_TRY(begin_piece(device, buffers, &piece, error));
         if (from) memcpy(piece_memory(ring, piece), from + at, (size_t)size);
         VkBufferCopy range = {
             .srcOffset = from ? piece * most : offset + at, .dstOffset = from ? offset + at : piece * most, .size = size};
         device->vk.vkCmdCopyBuffer(ring->commands[piece], from ? ring->buffer : buffer->handle,
                                    from ? buffer->handle : ring->buffer, 1, &range);
-        TUFF_TRY(submit_piece(device, piece, buffer, error));
+        TUFF_TRY(submit_piece(device, buffers, piece, error));
         pieces[submitted++ % TUFF_TRANSFER_PIECES] = piece;
         done += from != NULL;
     }
@@ -134,12 +140,32 @@ tuff_status tuff_transfer_read(struct tuff_buffer *buffer, uint64_t offset, void
 tuff_status tuff_transfer_fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_error *error)
 {
     struct tuff_device *device = buffer->device;
+    struct tuff_buffer *const buffers[2] = {buffer};
     uint32_t piece = 0;
     tuff_os_mutex_lock(device->transfer.lock);
-    tuff_status status = begin_piece(device, &piece, error);
+    tuff_status status = begin_piece(device, buffers, &piece, error);
     if (status == TUFF_OK) {
         device->vk.vkCmdFillBuffer(device->transfer.commands[piece], buffer->handle, 0, VK_WHOLE_SIZE, word);
-        status = submit_piece(device, piece, buffer, error);
+        status = submit_piece(device, buffers, piece, error);
+    }
+    tuff_os_mutex_unlock(device->transfer.lock);
+    return status;
+}
+
+tuff_status tuff_transfer_copy(struct tuff_transfer_range from, struct tuff_transfer_range to, uint64_t bytes,
+                               struct tuff_error *error)
+{
+    struct tuff_device *device = to.buffer->device;
+    struct tuff_buffer *const buffers[2] = {from.buffer, to.buffer};
+    const VkBufferCopy range = {from.offset, to.offset, bytes};
+    uint32_t piece = 0;
+    tuff_os_mutex_lock(device->transfer.lock);
+    tuff_status status = begin_piece(device, buffers, &piece, error);
+    if (status == TUFF_OK) {
+        VkCommandBuffer commands = device->transfer.commands[piece];
+        if (!tuff_external_copy_picture(from.buffer, commands, to))
+            device->vk.vkCmdCopyBuffer(commands, from.buffer->handle, to.buffer->handle, 1, &range);
+        status = submit_piece(device, buffers, piece, error);
     }
     tuff_os_mutex_unlock(device->transfer.lock);
     return status;
