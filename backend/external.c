@@ -319,6 +319,8 @@ tuff_status tuff_vulkan_memory_create(struct tuff_device *device, uint64_t bytes
     r.chain = &r.export;
     tuff_status status = make_memory(&r, error);
     if (status == TUFF_OK) status = tuff_transfer_fill(r.buffer, 0, error);
+    if (status == TUFF_OK)
+        status = tuff_device_wait(device, atomic_load(&r.buffer->last_use), UINT64_MAX, error); /* before others write */
     return tuff_buffer_end(r.buffer, status, buffer);
 }
 

@@ -117,6 +117,7 @@ set(tuff_wrap_loaders_files ${tuff_wrap_fault_disk})
 set(tuff_wrap_train_bits tuff_os_cpu_count)
 set(tuff_wrap_session_memory tuff_buffer_write)
 set(tuff_wrap_session_prepare tuff_os_time_ns)
+set(tuff_wrap_external_android tuff_os_library_open tuff_os_library_close tuff_os_library_symbol)
 set(tuff_wrap_roofline_kernels tuff_os_library_symbol)
 
 foreach(source ${test_programs})

@@ -20,6 +20,10 @@ void external_net_close(struct external_net *net);
 tuff_status external_net_run(struct external_net *net, struct tuff_buffer *x, struct tuff_buffer *y,
                              struct tuff_error *error);
 
+/* Everything that the driver offers with descriptors and host pointers, once: made, given away, taken, copied. TUFF_ERR_WRONG where a
+ * descriptor is left open. */
+tuff_status external_exchange(struct tuff_device *device, struct tuff_error *error);
+
 const char *external_kind_name(enum tuff_handle_kind kind);
 
 #endif

@@ -80,6 +80,15 @@
     X(vkEndCommandBuffer, ARGS(VkCommandBuffer a), ARGS(a), (void)!real.vkEndCommandBuffer(a), HOST, DEVICE)                \
     X(vkCreateQueryPool, ARGS(VkDevice a, const VkQueryPoolCreateInfo *b, const VkAllocationCallbacks *c, VkQueryPool *d),  \
       ARGS(a, b, c, d), , HOST, DEVICE)                                                                                     \
+    X(vkGetMemoryFdKHR, ARGS(VkDevice a, const VkMemoryGetFdInfoKHR *b, int *c), ARGS(a, b, c), , HOST,                     \
+      VK_ERROR_TOO_MANY_OBJECTS)                                                                                            \
+    X(vkGetMemoryHostPointerPropertiesEXT,                                                                                  \
+      ARGS(VkDevice a, VkExternalMemoryHandleTypeFlagBits b, const void *c, VkMemoryHostPointerPropertiesEXT *d),           \
+      ARGS(a, b, c, d), , HOST, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                           \
+    X(vkGetSemaphoreFdKHR, ARGS(VkDevice a, const VkSemaphoreGetFdInfoKHR *b, int *c), ARGS(a, b, c), , HOST,               \
+      VK_ERROR_TOO_MANY_OBJECTS)                                                                                            \
+    X(vkImportSemaphoreFdKHR, ARGS(VkDevice a, const VkImportSemaphoreFdInfoKHR *b), ARGS(a, b), , HOST,                    \
+      VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                                                     \
     X(vkGetQueryPoolResults,                                                                                                \
       ARGS(VkDevice a, VkQueryPool b, uint32_t c, uint32_t d, size_t e, void *f, VkDeviceSize g, VkQueryResultFlags h),     \
       ARGS(a, b, c, d, e, f, g, h), , HOST, DEVICE, LOST)

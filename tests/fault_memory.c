@@ -3,6 +3,7 @@
  * cost time alone) with the same bytes as its result; nothing leaks, validation is silent, and the next run is as good as ever.
  *
  *   fault_memory [STRIDE]   tries every STRIDE-th allocation; 1: all. Without: some of the long ways */
+#include "tests/external_help.h"
 #include "tests/fault_help.h"
 #include "tests/temporary.h"
 #include "tests/train_help.h"
@@ -161,6 +162,13 @@ static tuff_status training(struct ways *ways, const struct tuff_options *option
     return status;
 }
 
+/* Handles of what the driver offers, given away and taken. */
+static tuff_status handles(struct ways *ways, const struct tuff_options *options, struct tuff_error *error)
+{
+    (void)options;
+    return external_exchange(ways->device, error);
+}
+
 /* ---- failing ---------------------------------------------------------------------------------------------------------------------- */
 
 typedef tuff_status (*way_function)(struct ways *ways, const struct tuff_options *options, struct tuff_error *error);
@@ -268,6 +276,7 @@ int main(int count, char **arguments)
                        train_model(&ways.fit, &(struct train_params){.samples = 40, .epochs = 1}, &error), &error) &&
         backend_status(&test, "fit", TUFF_OK, train_fit(&ways.fit, &error), &error)) {
         ways.device = ways.fit.device;
+        try_all(&ways, "handles", handles, &kept_options, &kept, 1);
         try_all(&ways, "training", training, &kept_options, &kept, stride);
     }
     train_close(&ways.fit);

@@ -4,6 +4,7 @@
  * asking the device, all can be destroyed, and on a new device the last checkpoint leads to the same bits.
  *
  *   fault_vulkan [STRIDE]   tries every STRIDE-th call; 1: all */
+#include "tests/external_help.h"
 #include "tests/fault_calls.h"
 #include "tests/fault_help.h"
 #include "tests/temporary.h"
@@ -88,6 +89,15 @@ static tuff_status program(struct way *way, struct tuff_error *error)
     return status;
 }
 
+/* Handles of what the driver offers, given away and taken. */
+static tuff_status handles(struct way *way, struct tuff_error *error)
+{
+    atomic_store(&way->t.device->queue.lost, false);
+    tuff_status status = external_exchange(way->t.device, error);
+    way->ended = way->calls->made;
+    return status;
+}
+
 /* ---- one fault in a round --------------------------------------------------------------------------------------------------------- */
 
 /* What costs time or comfort alone: caches, names, spare room, the semaphore in whose place fences stand, polls behind which a wait stands,
@@ -118,6 +128,7 @@ static bool status_fits(VkResult result, tuff_status status)
     case VK_ERROR_OUT_OF_POOL_MEMORY:
     case VK_ERROR_TOO_MANY_OBJECTS: return status == TUFF_ERR_DEVICE_MEMORY;
     case VK_ERROR_DEVICE_LOST: return status == TUFF_ERR_DEVICE_LOST;
+    case VK_ERROR_INVALID_EXTERNAL_HANDLE: return status == TUFF_ERR_USAGE;
     case VK_ERROR_INCOMPATIBLE_DRIVER: return status == TUFF_ERR_NO_DEVICE;
     default: return status == TUFF_ERR_DRIVER;
     }
@@ -384,6 +395,10 @@ int main(int count, char **arguments)
             for (int i = 0; i < 2; i++) /* what is made on first use lives on */
                 backend_status(&test, way.name, TUFF_OK, program(&way, &error), &error);
             try_all(&way, stride / 3 + 1);
+            way.name = "handles";
+            way.run = handles;
+            backend_status(&test, way.name, TUFF_OK, handles(&way, &error), &error);
+            try_all(&way, 1);
         }
         fault_calls_arm((struct fault_calls){0});
         train_close(&way.t);
