@@ -141,13 +141,13 @@ tuff_status tuff_transfer_write(struct tuff_buffer *buffer, uint64_t offset, con
 tuff_status tuff_transfer_read(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
                                struct tuff_error *error);
 tuff_status tuff_transfer_fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_error *error);
-/* On the device, in range. */
+/* On the device, in range. ticket may be NULL. */
 struct tuff_transfer_range {
     struct tuff_buffer *buffer;
     uint64_t offset;
 };
 tuff_status tuff_transfer_copy(struct tuff_transfer_range from, struct tuff_transfer_range to, uint64_t bytes,
-                               struct tuff_error *error);
+                               uint64_t *ticket, struct tuff_error *error);
 
 /* external.c: memory that others have, too. What is recorded of it stands between acquire and its opposite. */
 struct tuff_external;

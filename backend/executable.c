@@ -446,7 +446,7 @@ static tuff_status check_place(const struct tuff_executable *x, const struct tuf
 }
 
 tuff_status tuff_executable_set_buffer(struct tuff_executable *x, const char *name, struct tuff_buffer *buffer,
-                                       uint64_t offset, struct tuff_error *error)
+                                       uint64_t offset, uint64_t *ticket, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL && name != NULL && buffer != NULL);
     const struct tuff_plan_slot *slot;
@@ -454,7 +454,7 @@ tuff_status tuff_executable_set_buffer(struct tuff_executable *x, const char *na
     uint64_t bytes = content_bytes(slot);
     TUFF_TRY(check_place(x, buffer, offset, bytes, true, error));
     const struct tuff_transfer_range from = {buffer, offset}, to = {*buffer_of(x, x->current, slot->memory), slot->offset};
-    if (bytes) TUFF_TRY(tuff_transfer_copy(from, to, bytes, error));
+    TUFF_TRY(tuff_transfer_copy(from, to, bytes, ticket, error));
     note_written(x, slot, slot->bytes);
     return TUFF_OK;
 }
@@ -532,7 +532,7 @@ tuff_status tuff_executable_get(struct tuff_executable *x, const char *name, voi
 }
 
 tuff_status tuff_executable_get_buffer(struct tuff_executable *x, const char *name, struct tuff_buffer *buffer,
-                                       uint64_t offset, struct tuff_error *error)
+                                       uint64_t offset, uint64_t *ticket, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL && name != NULL && buffer != NULL);
     const struct tuff_plan_slot *slot;
@@ -543,7 +543,7 @@ tuff_status tuff_executable_get_buffer(struct tuff_executable *x, const char *na
     TUFF_TRY(check_place(x, buffer, offset, bytes, false, error));
     TUFF_TRY(check_results(x, slot, error));
     const struct tuff_transfer_range from = {*buffer_of(x, set, slot->memory), slot->offset}, to = {buffer, offset};
-    return bytes ? tuff_transfer_copy(from, to, bytes, error) : TUFF_OK;
+    return tuff_transfer_copy(from, to, bytes, ticket, error);
 }
 
 tuff_status tuff_executable_repeat_inputs(struct tuff_executable *from, bool next, struct tuff_executable *to,

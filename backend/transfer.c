@@ -153,12 +153,14 @@ tuff_status tuff_transfer_fill(struct tuff_buffer *buffer, uint32_t word, struct
 }
 
 tuff_status tuff_transfer_copy(struct tuff_transfer_range from, struct tuff_transfer_range to, uint64_t bytes,
-                               struct tuff_error *error)
+                               uint64_t *ticket, struct tuff_error *error)
 {
     struct tuff_device *device = to.buffer->device;
     struct tuff_buffer *const buffers[2] = {from.buffer, to.buffer};
     const VkBufferCopy range = {from.offset, to.offset, bytes};
     uint32_t piece = 0;
+    if (ticket) *ticket = 0;
+    if (!bytes) return TUFF_OK;
     tuff_os_mutex_lock(device->transfer.lock);
     tuff_status status = begin_piece(device, buffers, &piece, error);
     if (status == TUFF_OK) {
@@ -166,6 +168,7 @@ tuff_status tuff_transfer_copy(struct tuff_transfer_range from, struct tuff_tran
         if (!tuff_external_copy_picture(from.buffer, commands, to))
             device->vk.vkCmdCopyBuffer(commands, from.buffer->handle, to.buffer->handle, 1, &range);
         status = submit_piece(device, buffers, piece, error);
+        if (ticket && status == TUFF_OK) *ticket = device->transfer.tickets[piece];
     }
     tuff_os_mutex_unlock(device->transfer.lock);
     return status;

@@ -142,14 +142,14 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_vulkan_memory_import(struct tuff_devic
                                                                struct tuff_error *error);
 
 /* As tuff_executable_set of a whole input, from a buffer of any kind: copied on the device, behind all that is submitted so far (and what
- * tuff_vulkan_wait waits for), ahead of the next run. Nobody waits on the host. Errors: USAGE, DEVICE_LOST, DRIVER, MEMORY. */
+ * tuff_vulkan_wait waits for), ahead of the next run. *ticket (may be NULL) passes when the buffer is read. Errors: USAGE, DEVICE_LOST, DRIVER, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_set_buffer(struct tuff_executable *executable, const char *name,
                                                                 struct tuff_buffer *buffer, uint64_t offset,
-                                                                struct tuff_error *error);
-/* As tuff_executable_get of all of it, into a buffer: copied on the device behind the last run. Errors: those of both. */
+                                                                uint64_t *ticket, struct tuff_error *error);
+/* As tuff_executable_get of all of it, into a buffer: copied on the device behind the last run; *ticket passes when it is written. Errors: those of both. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_get_buffer(struct tuff_executable *executable, const char *name,
                                                                 struct tuff_buffer *buffer, uint64_t offset,
-                                                                struct tuff_error *error);
+                                                                uint64_t *ticket, struct tuff_error *error);
 
 /* A semaphore that handles of this kind can be made of; timeline: above 0 by values. Errors: UNSUPPORTED, MEMORY, DRIVER. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_vulkan_semaphore_create(struct tuff_device *device, enum tuff_handle_kind kind,

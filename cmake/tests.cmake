@@ -217,7 +217,7 @@ find_library(TUFF_VULKAN_LOADER vulkan) # for apps that have a device of their o
 mark_as_advanced(TUFF_VULKAN_LOADER)
 foreach(source ${example_sources})
     cmake_path(GET source STEM name)
-    file(STRINGS ${source} vulkan REGEX "^#include <vulkan/")
+    file(STRINGS ${source} vulkan REGEX "^#include <(tuff/vulkan|vulkan/vulkan)\\.h>")
     if(vulkan AND NOT TUFF_VULKAN_LOADER)
         continue()
     endif()

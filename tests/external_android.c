@@ -484,16 +484,16 @@ static tuff_status picture(struct backend_test *test, struct tuff_error *error)
         struct tuff_error refused = {0};
         uint32_t word;
         fake.acquired = fake.released = 0;
-        status = tuff_executable_set_buffer(run, "x", buffer, 0, error);
+        status = tuff_executable_set_buffer(run, "x", buffer, 0, NULL, error);
         backend_check(test, fake.acquired == 1 && fake.released == 1 && fake.picture_layouts && fake.dedicated_image,
                       "a picture: expected one acquire and one release, layouts and memory of its own, got %u, %u, %d, %d",
                       (unsigned)fake.acquired, (unsigned)fake.released, fake.picture_layouts, fake.dedicated_image);
         test->quiet = true;
         backend_status(test, "read a picture", TUFF_ERR_USAGE, tuff_buffer_read(buffer, 0, &word, 4, &refused), &refused);
         backend_status(test, "write a picture", TUFF_ERR_USAGE,
-                       tuff_executable_get_buffer(run, "output0", buffer, 0, &refused), &refused);
+                       tuff_executable_get_buffer(run, "output0", buffer, 0, NULL, &refused), &refused);
         backend_status(test, "a part of a picture", TUFF_ERR_USAGE,
-                       tuff_executable_set_buffer(run, "x", buffer, 4, &refused), &refused);
+                       tuff_executable_set_buffer(run, "x", buffer, 4, NULL, &refused), &refused);
         test->quiet = false;
         backend_check(test, !tuff_vulkan_buffer(buffer, NULL), "a picture is no VkBuffer");
     }

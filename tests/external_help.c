@@ -30,9 +30,9 @@ void external_net_close(struct external_net *net)
 tuff_status external_net_run(struct external_net *net, struct tuff_buffer *x, struct tuff_buffer *y,
                              struct tuff_error *error)
 {
-    TUFF_TRY(tuff_executable_set_buffer(net->run, "x", x, 0, error));
+    TUFF_TRY(tuff_executable_set_buffer(net->run, "x", x, 0, NULL, error));
     TUFF_TRY(tuff_executable_submit(net->run, NULL, error));
-    return tuff_executable_get_buffer(net->run, "output0", y, 0, error);
+    return tuff_executable_get_buffer(net->run, "output0", y, 0, NULL, error);
 }
 
 static bool offers(struct tuff_device *device, enum tuff_handle_kind kind, enum tuff_handle_use use)
@@ -78,7 +78,8 @@ static tuff_status exchange_pointer(struct tuff_device *device, struct tuff_erro
     tuff_status status = tuff_vulkan_memory_import(device, &handle, NULL, &taken, error);
     if (status == TUFF_OK) status = tuff_buffer_create(device, 4, true, "own", &own, error);
     if (status == TUFF_OK)
-        status = tuff_transfer_copy((struct tuff_transfer_range){taken, 0}, (struct tuff_transfer_range){own, 0}, 4, error);
+        status = tuff_transfer_copy((struct tuff_transfer_range){taken, 0}, (struct tuff_transfer_range){own, 0}, 4, NULL,
+                                    error);
     if (status == TUFF_OK) status = tuff_buffer_read(own, 0, &word, 4, error);
     if (status == TUFF_OK && word != 5) status = TUFF_ERR_WRONG;
     status = settle(device, status, error);

@@ -228,14 +228,14 @@ static void refuse_copies(struct backend_test *test, struct tuff_device *other)
         struct tuff_error error;
     } cases[] = {
 #define CASE(what, part, call) {what, part, call, error}
-        CASE("another device's", "of another device", tuff_executable_set_buffer(net.run, "x", theirs, 0, &error)),
-        CASE("beyond the end", "at offset 8", tuff_executable_set_buffer(net.run, "x", own, 8, &error)),
-        CASE("far beyond", "at offset", tuff_executable_set_buffer(net.run, "x", own, UINT64_MAX - 3, &error)),
-        CASE("no such input", "has no 'z'", tuff_executable_set_buffer(net.run, "z", own, 0, &error)),
-        CASE("no buffer", "buffer", tuff_executable_set_buffer(net.run, "x", NULL, 0, &error)),
-        CASE("before a run", "not there yet", tuff_executable_get_buffer(net.run, "output0", own, 0, &error)),
-        CASE("a place beyond", "at offset 4", tuff_executable_get_buffer(net.run, "output0", own, 4, &error)),
-        CASE("no executable", "NULL", tuff_executable_get_buffer(NULL, "output0", own, 0, &error)),
+        CASE("another device's", "of another device", tuff_executable_set_buffer(net.run, "x", theirs, 0, NULL, &error)),
+        CASE("beyond the end", "at offset 8", tuff_executable_set_buffer(net.run, "x", own, 8, NULL, &error)),
+        CASE("far beyond", "at offset", tuff_executable_set_buffer(net.run, "x", own, UINT64_MAX - 3, NULL, &error)),
+        CASE("no such input", "has no 'z'", tuff_executable_set_buffer(net.run, "z", own, 0, NULL, &error)),
+        CASE("no buffer", "buffer", tuff_executable_set_buffer(net.run, "x", NULL, 0, NULL, &error)),
+        CASE("before a run", "not there yet", tuff_executable_get_buffer(net.run, "output0", own, 0, NULL, &error)),
+        CASE("a place beyond", "at offset 4", tuff_executable_get_buffer(net.run, "output0", own, 4, NULL, &error)),
+        CASE("no executable", "NULL", tuff_executable_get_buffer(NULL, "output0", own, 0, NULL, &error)),
     };
     for (size_t i = 0; i < TUFF_COUNT(cases); i++)
         backend_check(test, cases[i].status == TUFF_ERR_USAGE && strstr(cases[i].error.message, cases[i].part),
