@@ -141,7 +141,7 @@ if(TUFF_JAVA AND UNIX AND NOT APPLE AND BUILD_SHARED_LIBS AND TUFF_JSON AND NOT 
     if(TUFF_JAVAC AND EXISTS ${java}/include/jni.h)
         set(TUFF_JNI_INCLUDE ${java}/include ${java}/include/linux)
         add_subdirectory(samples/android/tuff/src/main/cpp android)
-        add_executable(android-models samples/android/tuff/src/test/c/models.c samples/common/teach.c) # of the library's tests
+        add_executable(android-models samples/android/tuff/src/test/c/models.c samples/common/frames.c samples/common/teach.c) # of the library's tests
         target_include_directories(android-models PRIVATE samples/common)
         target_link_libraries(android-models PRIVATE tuff::data tuff_flags)
         set_target_properties(android-models PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)

@@ -1,5 +1,6 @@
 /* models.c FOLDER - the model files that the Java library's tests open: networks with weights that were drawn, not learned. "packed" is
  * "colour" with the kernels of what the tests do with it. */
+#include "frames.h"
 #include "teach.h"
 
 #include <stdio.h>
@@ -126,6 +127,7 @@ static tuff_status pack(struct tuff_context *context, struct tuff_device *device
     tuff_status status = tuff_kernels_record(context, tuff_device_caps(device), 1, error);
     if (status == TUFF_OK) status = tuff_saved_open(context, from, &saved, error);
     if (status == TUFF_OK) status = use(context, device, saved, to, error);
+    if (status == TUFF_OK) status = frames_compile(device, &tuff_saved_info(saved)->preprocess, error);
     if (status == TUFF_OK) status = tuff_kernels_write(context, from, to, error);
     tuff_saved_destroy(saved);
     return status;

@@ -14,9 +14,14 @@ import java.io.FileNotFoundException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.Test;
@@ -194,6 +199,32 @@ public class ModelTest extends Fixture {
         assertTrue(returned.get() && model.isClosed());
         assertEquals("Model is closed", thrown(IllegalStateException.class, () -> { model.prepare(null); return 0; }).getMessage());
         tuff.close();
+    }
+
+    /** Threads that share models and the device get what each alone gets. */
+    @Test public void manyThreads() throws Exception {
+        try (Tuff tuff = onDevice(); Model a = Model.open(tuff, file("colour")); Model b = Model.open(tuff, file("area"))) {
+            List<Callable<Void>> work = new ArrayList<>();
+            for (int k = 0; k < 4; k++) {
+                Model model = k % 2 == 0 ? a : b;
+                int[] argb = picture(50, 40, k);
+                byte[] expected = probabilities(model, argb);
+                work.add(() -> {
+                    for (int i = 0; i < 25; i++) assertArrayEquals(expected, probabilities(model, argb));
+                    return null;
+                });
+            }
+            ExecutorService threads = Executors.newFixedThreadPool(work.size());
+            for (Future<Void> done : threads.invokeAll(work)) done.get();
+            threads.shutdown();
+        }
+    }
+
+    private static byte[] probabilities(Model model, int[] argb) {
+        ByteBuffer[] in = {model.inputs().get(0).allocate(1)}, out = outputs(model, 1);
+        model.sample(Bitmap.createBitmap(argb, 50, 40, Bitmap.Config.ARGB_8888), in[0]);
+        model.run(in, 1, out);
+        return bytes(out[0]);
     }
 
     @Test public void prepareIsCancelled() {

@@ -80,7 +80,7 @@ public class TrainerTest extends Fixture {
         }
     }
 
-    /** Without a compiler, too (TUFF_DEBUG=nocompiler, phones): the file brings the kernels of prediction and of teaching. */
+    /** Without a compiler, too (TUFF_DEBUG=nocompiler, phones): the file brings the kernels of prediction, of teaching and of frames. */
     @Test public void runsFusedByKernelsOfTheFile() throws Exception {
         byte[] file = read(file("packed"));
         try (Tuff tuff = onDevice()) {
@@ -90,6 +90,8 @@ public class TrainerTest extends Fixture {
             File saved = folder.newFile();
             try (Model backbone = Model.open(tuff, direct(file)); Trainer trainer = new Trainer(backbone, NAMES, 5)) {
                 add(trainer, 7, 0);
+                for (int rotation = 0; rotation < 360; rotation += 90) trainer.add(new FrameTest.Planes(640, 480, 1, 2, 0, picture(640, 480, 1)).frame(rotation), 0);
+                trainer.add(new FrameTest.Planes(351, 288, 1, 1, 32, picture(351, 288, 1)).frame(90), 0);
                 trainer.fit(1, null);
                 trainer.save(saved);
             }

@@ -9,6 +9,7 @@ import static org.junit.Assert.assertTrue;
 
 import java.io.File;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.Test;
 
@@ -41,6 +42,10 @@ public class TuffTest extends Fixture {
         assertTrue(e.noDevice());
         assertEquals("TUFF_ERR_NO_DEVICE", e.status());
         assertTrue(e.getMessage(), e.getMessage().contains("no such device \ud83d\udc31"));
+        char[] many = new char[600];
+        Arrays.fill(many, '\u9752');
+        options.device = new String(many); /* longer than a sentence may be */
+        assertTrue(thrown(TuffException.class, () -> Tuff.open(options)).getMessage().contains("\u9752\u9752"));
         options.device = "lone \ud83d half";
         assertTrue(thrown(TuffException.class, () -> Tuff.open(options)).getMessage().contains("lone \ufffd half"));
     }
