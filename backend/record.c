@@ -73,8 +73,21 @@ struct descriptor_writes {
     uint32_t count;
 };
 
+/* llvmpipe looks at bits 8 to 15 of a view's size as at the levels of a picture, and compiles a kernel once more where they are 0
+ * (Mesa 22.3.6, lp_sampler_static_texture_state). Such a view has the next 256 bytes as well, where there are some; validation
+ * would take them for read. */
+static uint64_t view_bytes(const struct tuff_device *device, const struct tuff_buffer *memory,
+                           const VkDescriptorBufferInfo *range)
+{
+    uint64_t bytes = range->range, more = bytes + 256;
+    bool fits = more <= memory->bytes - range->offset && more / TUFF_TEXEL_BYTES <= device->caps.max_texels;
+    bool validated = device->context->options.debug & TUFF_DEBUG_VALIDATE;
+    return (bytes >> 8 & 255) == 0 && fits && !validated ? more : bytes;
+}
+
 static tuff_status create_view(struct tuff_program *program, const struct tuff_plan_binding *binding,
-                               const VkDescriptorBufferInfo *range, struct tuff_error *error)
+                               const VkDescriptorBufferInfo *range, const struct tuff_buffer *memory,
+                               struct tuff_error *error)
 {
     static const VkFormat formats[TUFF_TEXELS_COUNT] = {VK_FORMAT_UNDEFINED, VK_FORMAT_R32G32B32A32_SFLOAT,
                                                         VK_FORMAT_R32G32B32A32_SINT, VK_FORMAT_R32G32B32A32_UINT};
@@ -83,7 +96,7 @@ static tuff_status create_view(struct tuff_program *program, const struct tuff_p
                                    .buffer = range->buffer,
                                    .format = formats[binding->texels],
                                    .offset = range->offset,
-                                   .range = range->range};
+                                   .range = view_bytes(device, memory, range)};
     TUFF_TRY(TUFF_VK_CREATE(device, error, BufferView, &info, &program->views[program->view_count]));
     program->view_count++;
     return TUFF_OK;
@@ -117,7 +130,7 @@ static tuff_status write_set(struct tuff_program *program, const struct tuff_pla
                                         slot->offset + tuff_binding_offset(binding, round), binding->bytes};
         VkWriteDescriptorSet *write = add_write(set, i, &range, out);
         if (!binding->texels) continue;
-        TUFF_TRY(create_view(program, binding, &range, error));
+        TUFF_TRY(create_view(program, binding, &range, program->memory[slot->memory], error));
         write->descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
         write->pTexelBufferView = &program->views[program->view_count - 1];
     }

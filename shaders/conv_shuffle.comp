@@ -211,8 +211,8 @@ void main()
         }
     }
     const uint CLASS = MG * LANES * NG; /* results of a class */
-    const uint ROUNDS = C_VEC ? 8 : 16, STEP = (MG * LANES + ROUNDS - 1) / ROUNDS; /* stores are much text: a loop around a few rows */
-    for (uint r0 = 0; r0 < MG * LANES; r0 += STEP) {
+    const uint ROUNDS = C_VEC ? 8 : 16, STEP = (MG * LANES + ROUNDS - 1) / ROUNDS; /* stores are much text: a loop around a few rows, which compilers keep */
+    [[dont_unroll]] for (uint r0 = 0; r0 < MG * LANES; r0 += STEP) {
         [[unroll]] for (uint r = 0; r < STEP; r++)
             if (m0 + r0 + r < m_count) {
                 [[unroll]] for (uint h = 0; h < NG; h++)
