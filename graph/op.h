@@ -278,6 +278,7 @@ struct tuff_lower {
     const struct tuff_value *value;
     const struct tuff_type *in[8];
     struct tuff_error *error; /* or NULL */
+    bool any_size;            /* constants of the kernel follow from roles alone where they can: tuff_executable_params */
 };
 /* Adds the constants and words of a part of the kernel: TUFF_CALL(call, topk, .SIZE = 64, ..); a field that is not named is 0. */
 #define TUFF_CALL(call, part, ...) tuff_call_part(call, &tuff_part_##part, &(const struct tuff_kernel_##part){__VA_ARGS__})

@@ -240,6 +240,7 @@ static tuff_status make_plan(const struct tuff_caps *caps, const struct tuff_gra
                                           .precision = params->precision == TUFF_F32 ? 0 : params->precision,
                                           .caps = caps,
                                           .debug = graph->context->options.debug,
+                                          .any_size = params->any_size,
                                           .plain = plain};
     return tuff_compile(&compile, compiled, error);
 }

@@ -54,6 +54,9 @@ struct tuff_executable_params {
      * these, as is what of them is kept for gradients; sums are in f32, and so is all else, as under PyTorch's autocast. What is an output, is
      * assigned or packed (gradients of parameters) stays f32, but for the products behind it. Bodies of loops compute in f32. 0 or TUFF_F32: none of that. */
     enum tuff_dtype precision;
+    /* Kernels that a plan of any other size can share: bounds and tiles are numbers of a launch where they else are constants that suit this size best.
+     * So further sizes make few pipelines, or none; depthwise convolutions and small products take longer by some. Results are the same bits. */
+    bool any_size;
 };
 /* A compiled plan for outputs of a graph (executable.h runs it); several may share a session and its parameters. One thread at a time. */
 struct tuff_executable;

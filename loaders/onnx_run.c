@@ -280,7 +280,8 @@ static tuff_status compile(struct tuff_onnx_runner *r, struct plan *plan, struct
     const struct tuff_executable_params params = {.struct_size = sizeof params,
                                                   .outputs = plan->computed,
                                                   .output_count = plan->computed_count,
-                                                  .progress = r->progress};
+                                                  .progress = r->progress,
+                                                  .any_size = plan != r->plans}; /* the first shapes are the usual ones */
     if (!plan->computed_count || !r->device) return TUFF_OK;
     if (!r->session) TUFF_TRY(tuff_session_create(r->device, r->graph, NULL, &r->session, error));
     TUFF_TRY(write_weights(r, error));

@@ -17,7 +17,7 @@
  * spec  8      SUMS: output channels in a group whose gradients are summed; 0: no gradient
  * spec  9      LAST_COLUMNS: those that the last block of a row has, 2 also for 3; the others have 4, GRAD: 4 SW
  * spec  10, 11 TOP, LEFT: of the convolution; GRAD: at most (KH-1)*DH, (KW-1)*DW
- * spec  12     LAST_ROWS: those that the last block of a column has
+ * spec  12     LAST_ROWS: those that the last block of a column has; 0: results and source of any size (LOW = RIGHT = 0)
  * spec  13, 14 LOW, RIGHT: from which line, which column of the block on one may lie beyond the source
  * spec  15     QUADS: 0 elements are read one by one; 1 quads (elements of s and of w multiples of 4); 2 and sw is one, too
  * grid         count / WORKGROUP workgroups, rounded up, folded
@@ -47,10 +47,10 @@ TUFF_WINDOW(read_weights, in1, TAPS, (QUADS > 0 ? 1 : 0), 0)
 /* Columns that are stored or left out together behind the LAST_COLUMNS. */
 const uint PART = LAST_COLUMNS == 2 && UP_X == 1 ? 1 : PIXELS - LAST_COLUMNS;
 
-/* Pixels first .. end - 1 of a row; rows of quads are stored by quads. */
-void store(uint to, float row[PIXELS], uint first, uint end)
+/* Pixels first .. end - 1 of a row. */
+void store(uint to, float row[PIXELS], uint first, uint end, bool by_quads)
 {
-    if (LAST_COLUMNS % 4 == 0) {
+    if (by_quads) {
         [[unroll]] for (uint p = first; p < end; p += 4) out0v(to + p, vec4(row[p], row[p + 1], row[p + 2], row[p + 3]));
     } else {
         [[unroll]] for (uint p = first; p < end; p++) out0(to + p, row[p]);
@@ -98,16 +98,32 @@ void main()
         }
     }
     /* Software devices store many times slower under a condition: few of them, around as much as there is. */
+    const bool BY_QUADS = LAST_COLUMNS % 4 == 0; /* rows of quads */
     uint to = (plane * rh + i0) * rw + j0;
-    [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], 0, LAST_COLUMNS);
+    if (LAST_ROWS == 0) {
+        uint rows = min(TR, rh - i0);
+        [[dont_unroll]] for (uint i = 0; i < rows; i++) {
+            if (rw % 4 == 0 && j0 + PIXELS <= rw) {
+                store(to, acc[0], 0, PIXELS, true);
+            } else {
+                [[unroll]] for (uint p = 0; p < PIXELS; p++)
+                    if (j0 + p < rw) store(to, acc[0], p, p + 1, false);
+            }
+            [[unroll]] for (uint k = 1; k < TR; k++)
+                [[unroll]] for (uint p = 0; p < PIXELS; p++) acc[k - 1][p] = acc[k][p];
+            to += rw;
+        }
+        return;
+    }
+    [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], 0, LAST_COLUMNS, BY_QUADS);
     [[unroll]] for (uint p = LAST_COLUMNS; p < PIXELS; p += PART)
         if (j0 + p + PART <= rw) {
-            [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], p, p + PART);
+            [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], p, p + PART, BY_QUADS);
         }
     if (i0 + TR > rh) return;
-    [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], 0, LAST_COLUMNS);
+    [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], 0, LAST_COLUMNS, BY_QUADS);
     [[unroll]] for (uint p = LAST_COLUMNS; p < PIXELS; p += PART)
         if (j0 + p + PART <= rw) {
-            [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], p, p + PART);
+            [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], p, p + PART, BY_QUADS);
         }
 }

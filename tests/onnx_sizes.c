@@ -1,6 +1,6 @@
-/* onnx_sizes.c - a model at twenty sizes in turn, and again: text detection (ppocr-v3-det of the shared test data). At least half of the pipelines are
- * those of the first three sizes (the others have another rest of rows or columns, or tiles of another size), the second round makes none, and takes
- * no more memory of the device or the host. Prints what planning took.
+/* onnx_sizes.c - a model at twenty sizes in turn, and again: text detection (ppocr-v3-det of the shared test data). Behind three
+ * sizes few pipelines are new (sums go by parts that follow their length, as their bits do), the second round makes none, and
+ * takes no more memory of the device or the host. Prints what planning took.
  *   onnx_sizes [ROUNDS]    rounds of twenty sizes (2) */
 #include "backend/device.h"
 #include "backend/pipeline.h"
@@ -11,7 +11,7 @@
 
 #if TUFF_HAVE_ONNX
 
-enum { SIZES = 20, WARM = 3, MOST_KEYS = 500, STEP = 32 };
+enum { SIZES = 20, WARM = 3, MOST_NEW = 4, MOST_KEYS = 500, STEP = 32 };
 
 struct seen {
     uint64_t keys[MOST_KEYS][2];
@@ -72,7 +72,8 @@ static void try_sizes(struct loaders_test *test, struct tuff_device *device, str
         if (k == SIZES - 1) most = peak, live[0] = test->live;
         live[1] = test->live;
     }
-    expect(test, 2 * warm >= seen.count, "pipelines of three sizes", "half of all", "%u of %u", warm, seen.count);
+    expect(test, seen.count <= warm + MOST_NEW, "pipelines behind three sizes", "at most 4 new ones", "%u of %u",
+           seen.count - warm, seen.count);
     expect(test, peak <= most, "device memory of later rounds", "no more than of the first", "%.1f MB for %.1f MB",
            (double)peak / 1e6, (double)most / 1e6);
     expect(test, live[1] <= live[0] + live[0] / 100, "allocations of later rounds", "as many as after the first",

@@ -1,5 +1,6 @@
-/* op_same_bits.c - where a device gives a choice, results are the same bits: every operator by texel buffers and by storage
- * buffers (a third of its cases, by turns, where there are many), convolutions with the tiles of either class of processor. */
+/* op_same_bits.c - where a device gives a choice, results are the same bits: every operator by texel buffers with kernels of any
+ * size, and by storage buffers with those of its own size (a third of its cases, by turns, where there are many), convolutions
+ * with the tiles of either class of processor. */
 #include "tests/backend_help.h"
 #include "tests/op_bound.h"
 #include "tests/op_help.h"
@@ -17,9 +18,9 @@ struct results {
 };
 
 static bool run(struct backend_test *test, struct tuff_graph *g, const tuff_val *outputs, uint32_t count, double **data,
-                struct results *out)
+                bool any_size, struct results *out)
 {
-    struct op_run once = {.outputs = outputs, .count = count, .got = out->got};
+    struct op_run once = {.outputs = outputs, .count = count, .got = out->got, .any_size = any_size};
     bool ok = op_run_graph(test->device, g, data, &once);
     out->spirv = once.counts.spirv_hash;
     return ok;
@@ -60,9 +61,9 @@ static bool run_operator(struct backend_test *test, struct op_random *random, co
     }
     data = ok ? tuff_reference_create(g) : NULL;
     ok = data && op_fill_cases(random, g, op, cases, data);
-    if (ok) ok = run(test, g, outputs, count, data, &results[0]);
+    if (ok) ok = run(test, g, outputs, count, data, true, &results[0]);
     caps->driver_effects &= ~(uint32_t)TUFF_DRIVER_READS_TEXELS;
-    if (ok) ok = run(test, g, outputs, count, data, &results[1]);
+    if (ok) ok = run(test, g, outputs, count, data, false, &results[1]);
     *caps = own;
     if (ok) compare(test, g, op, outputs, count, results);
     backend_check(test, ok, "%s: did not run", op->name);
@@ -112,7 +113,7 @@ static void test_tiles(struct backend_test *test, struct op_random *random)
     for (int tiles = TUFF_TILES_AVX2; data && tiles < TUFF_TILES_COUNT; tiles++) {
         caps->tiles = (enum tuff_tiles)tiles;
         hashes[tiles] = plan_hash(test, g, outputs, TUFF_COUNT(outputs));
-        ok = ok && run(test, g, outputs, TUFF_COUNT(outputs), data, &results[tiles]);
+        ok = ok && run(test, g, outputs, TUFF_COUNT(outputs), data, false, &results[tiles]);
     }
     *caps = own;
     if (ok && data) compare(test, g, tuff_value_of(g, y)->op, outputs, TUFF_COUNT(outputs), results + TUFF_TILES_AVX2);

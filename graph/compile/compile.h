@@ -43,6 +43,7 @@ struct tuff_compile_params {
     const struct tuff_layout *layout; /* of the graph, whole; NULL: as a new session would make it */
     uint32_t debug;                   /* enum tuff_debug: NOFUSE, NOSIMPLIFY, NOALIAS, PRINT, CHECK */
     bool plain;                       /* no compiler: unfused, of kernels without hook text alone (plain.c) */
+    bool any_size;                    /* as in tuff_executable_params */
     enum tuff_dtype precision;        /* f16 or bf16: products read and give these (precision.c); 0: f32 */
 };
 /* Where outputs and inputs lie in the plan. */

@@ -11,25 +11,25 @@ struct lowering {
 };
 
 /* A processor's workgroup costs about 0.2 us, as 20 to 100 of its invocations do; groups enough for many cores are kept. */
-static uint32_t pointwise_workgroup(const struct tuff_caps *caps, uint64_t blocks)
+static uint32_t pointwise_workgroup(const struct tuff_caps *caps, uint64_t blocks, bool any_size)
 {
     bool large = caps->kind == TUFF_DEVICE_SOFTWARE && caps->max_workgroup_invocations >= SOFTWARE_WORKGROUP &&
-                 blocks >= SOFTWARE_WORKGROUP * SOFTWARE_GROUPS;
+                 (any_size || blocks >= SOFTWARE_WORKGROUP * SOFTWARE_GROUPS);
     return large ? SOFTWARE_WORKGROUP : POINTWISE_WORKGROUP;
 }
 
 /* Elements first .. first + count - 1, of launches of at most `largest`. */
-static void describe_pointwise(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t first, uint64_t count,
-                               uint64_t largest, const struct tuff_emitted *emitted)
+static void describe_pointwise(struct tuff_kernel_call *call, const struct tuff_compile_params *params, uint64_t first,
+                               uint64_t count, uint64_t largest, const struct tuff_emitted *emitted)
 {
     uint64_t blocks = (count + emitted->width - 1) / emitted->width;
-    uint32_t workgroup = pointwise_workgroup(caps, largest / emitted->width);
+    uint32_t workgroup = pointwise_workgroup(params->caps, largest / emitted->width, params->any_size);
     call->spec_count = call->push_count = 0;
     if (emitted->hooks[0])
         TUFF_CALL(call, pointwise, .SIZE = workgroup, .blocks = (uint32_t)blocks, .first = (uint32_t)first);
     else
         TUFF_CALL(call, plain, .SIZE = workgroup, .blocks = (uint32_t)blocks);
-    tuff_call_grid(call, caps, (blocks + workgroup - 1) / workgroup);
+    tuff_call_grid(call, params->caps, (blocks + workgroup - 1) / workgroup);
 }
 
 /* Elements of a launch at most. */
@@ -45,7 +45,7 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
     const struct tuff_caps *caps = w->params->caps;
     if (group->kernel) {
         const struct tuff_value *value = val(w, group->kernel);
-        struct tuff_lower lower = {.caps = caps, .value = value, .error = w->error};
+        struct tuff_lower lower = {.caps = caps, .value = value, .error = w->error, .any_size = w->params->any_size};
         for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
             if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
         TUFF_TRY(value->op->lower(&lower, call));
@@ -53,7 +53,7 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
     }
     if (!call->file) call->file = "pointwise";
     uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape);
-    describe_pointwise(call, caps, 0, count, largest_of(emitted, count), emitted);
+    describe_pointwise(call, w->params, 0, count, largest_of(emitted, count), emitted);
     return TUFF_OK;
 }
 
@@ -150,7 +150,7 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
     for (uint64_t first = 0; first < count; first += emitted->chunk) {
         struct tuff_kernel_call part = *call;
         uint64_t elements = count - first < emitted->chunk ? count - first : emitted->chunk;
-        describe_pointwise(&part, w->params->caps, first, elements, largest_of(emitted, count), emitted);
+        describe_pointwise(&part, w->params, first, elements, largest_of(emitted, count), emitted);
         memcpy(launch.groups, part.groups, sizeof launch.groups);
         TUFF_TRY(add_part(l, group, emitted, &part, &launch, first));
     }

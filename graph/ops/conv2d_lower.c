@@ -78,22 +78,25 @@ static bool correlate(const struct tuff_lower *lower, const struct tuff_conv_siz
 
 /* MG of conv_shuffle.comp, as measured on lavapipe 22.3.6 and 25.0.7: 8 pays with 32 vector registers, small windows and many
  * channels alone, 2 with large windows. Classes of parity multiply the accumulators. */
-static uint32_t choose_groups(const struct tuff_caps *caps, const struct tuff_conv_sizes *s, const struct correlation *c,
+static uint32_t choose_groups(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, const struct correlation *c,
                               uint64_t flops, uint64_t tiles_n)
 {
+    const struct tuff_caps *caps = lower->caps;
     uint32_t lanes = tuff_shuffle_lanes(caps), classes = c->grad ? s->sh * s->sw : 1, taps = s->kh * s->kw;
     bool tall = caps->tiles == TUFF_TILES_AVX512 && flops >= 300000000 && c->m % (8 * lanes) == 0 && s->sw == 1 && taps <= 9;
     uint32_t mg = tall ? 8 : c->m > 2 * lanes && taps <= 25 ? 4 : c->m > lanes ? 2 : 1;
+    if (lower->any_size) tiles_n = TUFF_LEAST_GROUPS;
     while (mg > 1 && (mg * classes > 8 || ceil_div(c->m, lanes * mg) * tiles_n < TUFF_LEAST_GROUPS)) mg /= 2;
     return mg;
 }
 
-static uint32_t flags_of(const struct tuff_conv_sizes *s, const struct correlation *c, uint64_t rows, uint32_t step)
+static uint32_t flags_of(const struct tuff_conv_sizes *s, const struct correlation *c, uint64_t rows, uint32_t step,
+                         bool any_size)
 {
     bool a_vec = (c->grad ? c->m : c->channels) * s->kh * s->kw % 4 == 0;
     bool blocks = c->grad ? c->rh == c->gh * s->sh && c->rw == c->gw * s->sw : true;
     bool c_vec = c->flat || (c->gw % 4 == 0 && c->rw % 4 == 0 && blocks);
-    bool shifts = c->sw % 4 != 0; /* rows of s begin anywhere */
+    bool shifts = any_size || c->sw % 4 != 0; /* rows of s begin anywhere */
     return (c->flat ? FLAT : 0) | (a_vec ? A_VEC : 0) | (c_vec ? C_VEC : 0) | (is_padded(s, c->grad) ? PADDED : 0) |
            (shifts ? SHIFTS : 0) | (rows % step ? ROW_TAIL : 0);
 }
@@ -107,17 +110,17 @@ static tuff_status lower_correlation(const struct tuff_lower *lower, const struc
     call->flops = 2 * (uint64_t)s->n * s->co * s->oh * s->ow * s->ci * s->kh * s->kw * s->groups;
     uint64_t per_picture = c->flat ? (uint64_t)c->gh * c->gw / 4 : (uint64_t)c->gh * ((c->gw + 3) / 4),
              quads = s->n * per_picture, rows = c->channels * s->kh, tiles_n = (quads + lanes * NG - 1) / (lanes * NG);
-    uint32_t mg = choose_groups(lower->caps, s, c, call->flops, tiles_n * s->groups);
+    uint32_t mg = choose_groups(lower, s, c, call->flops, tiles_n * s->groups);
     uint64_t tiles_m = (c->m + lanes * mg - 1) / (lanes * mg), groups = tiles_m * tiles_n * s->groups;
     TUFF_TRY(tuff_lower_rounds(lower, rows / step + 1));
     call->file = "conv_shuffle";
     tuff_call_define(call, "CONV_GRAD", c->grad);
     TUFF_CALL(call, conv_shuffle, .KH = s->kh, .KW = s->kw, .SH = s->sh, .SW = s->sw, .DH = s->dh, .DW = s->dw,
-              .LANES = lanes, .MG = mg, .NG = NG, .FLAGS = flags_of(s, c, rows, step), .TOP = s->top, .LEFT = s->left,
-              .ROWS = step, .m_count = c->m, .quads = (uint32_t)quads, .rows = (uint32_t)rows, .tiles_m = (uint32_t)tiles_m,
-              .tiles_n = (uint32_t)tiles_n, .group_count = (uint32_t)groups, .groups = s->groups,
-              .s_channels = (uint32_t)c->channels, .sh = c->sh, .sw = c->sw, .rh = c->rh, .rw = c->rw, .gh = c->gh,
-              .gw = c->gw, .last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1);
+              .LANES = lanes, .MG = mg, .NG = NG, .FLAGS = flags_of(s, c, rows, step, lower->any_size), .TOP = s->top,
+              .LEFT = s->left, .ROWS = step, .m_count = c->m, .quads = (uint32_t)quads, .rows = (uint32_t)rows,
+              .tiles_m = (uint32_t)tiles_m, .tiles_n = (uint32_t)tiles_n, .group_count = (uint32_t)groups,
+              .groups = s->groups, .s_channels = (uint32_t)c->channels, .sh = c->sh, .sw = c->sw, .rh = c->rh, .rw = c->rw,
+              .gh = c->gh, .gw = c->gw, .last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1);
     tuff_call_grid(call, lower->caps, groups);
     return TUFF_OK;
 }

@@ -71,6 +71,17 @@ static void choose_block(struct axis *a, uint32_t most)
     a->block = best;
 }
 
+/* What the constants of a kernel say of rows and columns: of any size, that no element is sure to be inside, and none to be stored. */
+struct bounds {
+    uint32_t last_rows, last_columns, low, right, quads;
+};
+
+static struct bounds bounds_of(const struct axis *y, const struct axis *x, uint32_t quads, bool any_size)
+{
+    if (any_size) return (struct bounds){.last_columns = 1, .quads = quads > 1 ? 1 : quads};
+    return (struct bounds){last_block(y), sure_columns(x), inside(y), inside_columns(x), quads};
+}
+
 static struct axis axis_y(const struct tuff_depthwise *d, bool grad)
 {
     return (struct axis){grad ? d->h : d->oh, grad ? d->oh : d->h, d->kh, d->sh, d->dh, d->top, grad, 1};
@@ -87,6 +98,14 @@ static bool fits(const struct axis *y, const struct axis *x)
 {
     uint32_t products = y->block * x->block * y->kernel * x->kernel / (y->grad ? y->stride * x->stride : 1);
     return products <= MOST_PRODUCTS && reads(y) * reads(x) <= MOST_ELEMENTS && y->block * x->block <= MOST_RESULTS;
+}
+
+/* The largest block, whatever the results. */
+static void any_block(struct axis *y, const struct axis *x, uint32_t most)
+{
+    uint32_t step = y->grad ? y->stride : 1;
+    y->block = most > step ? most / step * step : step;
+    while (y->block > step && !fits(y, x)) y->block -= step;
 }
 
 /* How elements of rows are read (include/window.glsl); results of any width share a kernel, whether what is read has quads or not. */
@@ -141,18 +160,19 @@ bool tuff_depthwise_lower(const struct tuff_lower *lower, const struct tuff_dept
     if (!is_small(d) || (grad && (d->top > (d->kh - 1) * d->dh || d->left > (d->kw - 1) * d->dw))) return false;
     struct axis y = axis_y(d, grad), x = axis_x(d, grad);
     choose_block(&y, most_rows(lower->caps, d));
+    if (lower->any_size) any_block(&y, &x, most_rows(lower->caps, d));
     uint32_t results = grad ? 1 : d->co, workgroup = workgroup_of(lower->caps, 64);
     uint64_t count = (uint64_t)d->n * d->groups * results * blocks(&y) * blocks(&x);
     if (!fits(&y, &x) || !countable(lower->in[0]) || count > UINT32_MAX - workgroup) return false;
     uint32_t by_quads = tuff_shape_count(&lower->in[1]->shape) % 4 ? 0 : quads(lower->in[0], x.source, &x);
+    struct bounds b = bounds_of(&y, &x, by_quads, lower->any_size);
     call->file = "conv_depthwise";
     call->flops = 2 * (uint64_t)d->n * d->groups * d->co * d->oh * d->ow * d->kh * d->kw;
     TUFF_CALL(call, conv_depthwise, .KH = d->kh, .KW = d->kw, .SH = d->sh, .SW = d->sw, .DH = d->dh, .DW = d->dw,
-              .WORKGROUP = workgroup, .TR = y.block, .SUMS = grad ? d->co : 0, .LAST_COLUMNS = sure_columns(&x),
-              .TOP = d->top, .LEFT = d->left, .LAST_ROWS = last_block(&y), .LOW = inside(&y), .RIGHT = inside_columns(&x),
-              .QUADS = by_quads, .count = (uint32_t)count, .groups = d->groups, .per_group = results, .sh = y.source,
-              .sw = x.source, .rh = y.results, .rw = x.results, .last_s = last_of(lower->in[0]),
-              .last_w = last_of(lower->in[1]));
+              .WORKGROUP = workgroup, .TR = y.block, .SUMS = grad ? d->co : 0, .LAST_COLUMNS = b.last_columns, .TOP = d->top,
+              .LEFT = d->left, .LAST_ROWS = b.last_rows, .LOW = b.low, .RIGHT = b.right, .QUADS = b.quads,
+              .count = (uint32_t)count, .groups = d->groups, .per_group = results, .sh = y.source, .sw = x.source,
+              .rh = y.results, .rw = x.results, .last_s = last_of(lower->in[0]), .last_w = last_of(lower->in[1]));
     tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
     return true;
 }

@@ -47,14 +47,15 @@ static const struct {
     {0, 2, 1},
 };
 
-static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
+static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm, bool any_size)
 {
-    uint32_t lanes = caps->subgroup_size, i = 0;
+    uint32_t lanes = caps->subgroup_size, i = 0, most = TUFF_COUNT(shuffle_tiles) - (any_size ? 2 : 1);
     double flops = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z;
-    while (flops < shuffle_tiles[i].flops) i++;
+    while (i < most && flops < shuffle_tiles[i].flops) i++;
     uint32_t tm = power_of_two(ceil_div(gemm->m, lanes), shuffle_tiles[i].tm), tn = shuffle_tiles[i].tn;
     if (gemm->n <= 4 * lanes) tn = 1;
-    while (tn * tm > 1 && ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
+    while (!(any_size && gemm->n > 1) && tn * tm > 1 &&
+           ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
         *(tn > 1 ? &tn : &tm) /= 2;
     return (struct tile){SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
 }
@@ -77,18 +78,19 @@ static bool small_workgroups(const struct tuff_caps *caps)
     return caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384;
 }
 
-static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
+static struct tile choose(const struct tuff_lower *lower, const struct tuff_gemm *gemm)
 {
+    const struct tuff_caps *caps = lower->caps;
     bool software = caps->kind == TUFF_DEVICE_SOFTWARE;
     bool registers = caps->driver_effects & TUFF_DRIVER_REGISTER_TILES;
-    if (tuff_shuffle_lanes(caps) && !gemm->bytes) return shuffle_tile(caps, gemm);
+    if (tuff_shuffle_lanes(caps) && !gemm->bytes) return shuffle_tile(caps, gemm, lower->any_size);
     if (software || registers || small_workgroups(caps)) return reg_tile(caps);
     return shared_tile(gemm);
 }
 
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call)
 {
-    struct tile t = choose(lower->caps, gemm);
+    struct tile t = choose(lower, gemm);
     uint64_t tiles_m = ceil_div(gemm->m, t.rows), tiles_n = ceil_div(gemm->n, t.columns);
     uint64_t groups = tiles_m * tiles_n * gemm->z;
     if (gemm->m > INT32_MAX || gemm->n > INT32_MAX || gemm->k > INT32_MAX || groups > UINT32_MAX)
