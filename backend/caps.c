@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 static const char *const wanted_extensions[] = {
+#define NAME(bit, name) name,
+    TUFF_SHARING(NAME) /* the first ones */
     VK_KHR_8BIT_STORAGE_EXTENSION_NAME,
     VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
     VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME,
@@ -22,18 +24,9 @@ static const char *const wanted_extensions[] = {
     VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME,
     VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
     VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME,
-#define SHARED_FIRST 13 /* those of enum tuff_sharing in its order, which are on the tails of platforms' headers */
-    VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
-    VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
-    "VK_KHR_external_memory_win32",
-    VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
-    "VK_ANDROID_external_memory_android_hardware_buffer",
-    VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME,
-    "VK_KHR_external_semaphore_win32",
-    VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME,
 };
 
-const char *tuff_sharing_name(enum tuff_sharing extension) { return wanted_extensions[SHARED_FIRST + extension]; }
+const char *tuff_sharing_name(enum tuff_sharing extension) { return wanted_extensions[extension]; }
 
 const char *const *tuff_wanted_extensions(uint32_t *count)
 {

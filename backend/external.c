@@ -58,51 +58,50 @@ static const struct kind_row *row_of(enum tuff_handle_kind kind)
 
 static bool of_memory(enum tuff_handle_use use) { return use == TUFF_IMPORTS_MEMORY || use == TUFF_EXPORTS_MEMORY; }
 
-/* Does the driver do it? The bits of both structures are the same. */
+static bool imports(enum tuff_handle_use use) { return use == TUFF_IMPORTS_MEMORY || use == TUFF_IMPORTS_SEMAPHORE; }
+
+/* Does the driver do it? dedicated may be NULL. */
 static bool driver_does(const struct tuff_device *device, const struct kind_row *row, enum tuff_handle_use use,
                         bool timeline, bool *dedicated)
 {
-    const VkExternalMemoryFeatureFlags wanted = use == TUFF_IMPORTS_MEMORY || use == TUFF_IMPORTS_SEMAPHORE
-                                                    ? VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT
-                                                    : VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT;
+    const struct tuff_instance *instance = device->instance;
+    VkExternalSemaphoreProperties semaphores = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES};
+    VkExternalBufferProperties buffers = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
+    VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                      .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
     if (!of_memory(use)) {
-        VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
-                                          .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
-        VkPhysicalDeviceExternalSemaphoreInfo asked = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO,
-                                                       .pNext = timeline ? &type : NULL,
-                                                       .handleType = row->semaphore};
-        VkExternalSemaphoreProperties told = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES};
-        device->instance->GetPhysicalDeviceExternalSemaphoreProperties(device->gpu.handle, &asked, &told);
-        return told.externalSemaphoreFeatures &
-               (wanted == VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT ? VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT
-                                                                    : VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT);
+        instance->GetPhysicalDeviceExternalSemaphoreProperties(
+            device->gpu.handle,
+            INFO(PhysicalDeviceExternalSemaphoreInfo, PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO,
+                 .pNext = timeline ? &type : NULL, .handleType = row->semaphore),
+            &semaphores);
+        return semaphores.externalSemaphoreFeatures &
+               (imports(use) ? VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT : VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT);
     }
-    VkPhysicalDeviceExternalBufferInfo asked = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
-                                                .usage = TUFF_BUFFER_USAGE,
-                                                .handleType = row->memory};
-    VkExternalBufferProperties told = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
-    device->instance->GetPhysicalDeviceExternalBufferProperties(device->gpu.handle, &asked, &told);
-    VkExternalMemoryFeatureFlags features = told.externalMemoryProperties.externalMemoryFeatures;
+    instance->GetPhysicalDeviceExternalBufferProperties(device->gpu.handle,
+                                                        INFO(PhysicalDeviceExternalBufferInfo,
+                                                             PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
+                                                             .usage = TUFF_BUFFER_USAGE, .handleType = row->memory),
+                                                        &buffers);
+    VkExternalMemoryFeatureFlags features = buffers.externalMemoryProperties.externalMemoryFeatures;
     if (dedicated) *dedicated = features & VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT;
-    return features & wanted;
+    return features & (imports(use) ? VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT : VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT);
 }
 
 static bool open_android(struct tuff_hardware_functions *android)
 {
     static const char *const libraries[] = {"libnativewindow.so", "libandroid.so"};
+    for (size_t i = 0; i < TUFF_COUNT(libraries); i++) {
+        void *library = tuff_os_library_open(libraries[i]);
+        if (!library) continue;
+#define SYMBOL(type, name) (void(*) type) tuff_os_library_symbol(library, "AHardwareBuffer_" name)
+        *android = (struct tuff_hardware_functions){
+            library, SYMBOL((struct AHardwareBuffer *), "acquire"), SYMBOL((struct AHardwareBuffer *), "release"),
+            SYMBOL((const struct AHardwareBuffer *, struct tuff_hardware_description *), "describe")};
+        if (android->acquire && android->release && android->describe) return true;
+        tuff_os_library_close(library);
+    }
     *android = (struct tuff_hardware_functions){0};
-    for (size_t i = 0; i < TUFF_COUNT(libraries) && !android->library; i++)
-        android->library = tuff_os_library_open(libraries[i]);
-    if (!android->library) return false;
-    void (*found[3])(void);
-    static const char *const names[3] = {"AHardwareBuffer_acquire", "AHardwareBuffer_release", "AHardwareBuffer_describe"};
-    for (int i = 0; i < 3; i++) found[i] = tuff_os_library_symbol(android->library, names[i]);
-    android->acquire = (void (*)(struct AHardwareBuffer *))found[0];
-    android->release = (void (*)(struct AHardwareBuffer *))found[1];
-    android->describe = (void (*)(const struct AHardwareBuffer *, struct tuff_hardware_description *))found[2];
-    if (found[0] && found[1] && found[2]) return true;
-    tuff_os_library_close(android->library);
-    android->library = NULL;
     return false;
 }
 
@@ -123,7 +122,7 @@ static tuff_status check_offer(struct tuff_device *device, struct tuff_context *
                       kind == TUFF_HANDLE_NONE ? "the handle is of no kind: nobody filled it in, or it was taken before"
                                                : "there is no such kind of handle, or no such use of one");
     const char *what = of_memory(use) ? "memory" : timeline ? "timeline semaphores" : "semaphores", *name = row->name;
-    const char *verb = use == TUFF_IMPORTS_MEMORY || use == TUFF_IMPORTS_SEMAPHORE ? "made of" : "given away as";
+    const char *verb = imports(use) ? "made of" : "given away as";
     uint32_t needs = of_memory(use) ? row->memory_needs : row->semaphore_needs;
     if (!needs || (timeline && kind == TUFF_HANDLE_SYNC_FD) ||
         (kind == TUFF_HANDLE_HOST_POINTER && use == TUFF_EXPORTS_MEMORY))
@@ -385,18 +384,12 @@ tuff_status tuff_vulkan_memory_export(struct tuff_buffer *buffer, struct tuff_ha
 
 /* ---- import --------------------------------------------------------------------------------------------------------------------- */
 
-static bool zeros(const uint8_t uuid[16])
-{
-    for (int i = 0; i < 16; i++)
-        if (uuid[i]) return false;
-    return true;
-}
-
 static tuff_status check_device(const struct tuff_device *device, const struct tuff_handle *handle, struct tuff_error *error)
 {
+    static const uint8_t untold[16];
     const struct tuff_caps *own = &device->gpu.caps;
-    bool same = (zeros(handle->device_uuid) || !memcmp(handle->device_uuid, own->uuid, sizeof own->uuid)) &&
-                (zeros(handle->driver_uuid) || !memcmp(handle->driver_uuid, own->driver_uuid, sizeof own->driver_uuid));
+    bool same = (!memcmp(handle->device_uuid, untold, 16) || !memcmp(handle->device_uuid, own->uuid, 16)) &&
+                (!memcmp(handle->driver_uuid, untold, 16) || !memcmp(handle->driver_uuid, own->driver_uuid, 16));
     if (same || !kinds[handle->kind].own_driver) return TUFF_OK;
     return tuff_refuse(device->context, error,
                        "the handle is of another device or driver than %s: only dma-buf goes between those",

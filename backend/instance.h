@@ -70,18 +70,18 @@ struct tuff_features {
     bool cooperative_matrix, bfloat16, memory_model;
 };
 
-/* Extensions that external.c needs, a bit each. */
-enum tuff_sharing {
-    TUFF_SHARES_MEMORY_FD,
-    TUFF_SHARES_DMA_BUF,
-    TUFF_SHARES_MEMORY_WIN32,
-    TUFF_SHARES_HOST_POINTER,
-    TUFF_SHARES_HARDWARE_BUFFER,
-    TUFF_SHARES_SEMAPHORE_FD,
-    TUFF_SHARES_SEMAPHORE_WIN32,
-    TUFF_SHARES_FOREIGN, /* a name for queues of other drivers */
-    TUFF_SHARING_COUNT
-};
+/* Extensions that external.c needs, a bit each; headers of some platforms alone have their names. */
+#define TUFF_SHARING(X)                                                                                                     \
+    X(MEMORY_FD, "VK_KHR_external_memory_fd")                                                                               \
+    X(DMA_BUF, "VK_EXT_external_memory_dma_buf")                                                                            \
+    X(MEMORY_WIN32, "VK_KHR_external_memory_win32")                                                                         \
+    X(HOST_POINTER, "VK_EXT_external_memory_host")                                                                          \
+    X(HARDWARE_BUFFER, "VK_ANDROID_external_memory_android_hardware_buffer")                                                \
+    X(SEMAPHORE_FD, "VK_KHR_external_semaphore_fd")                                                                         \
+    X(SEMAPHORE_WIN32, "VK_KHR_external_semaphore_win32")                                                                   \
+    X(FOREIGN, "VK_EXT_queue_family_foreign") /* a name for queues of other drivers */
+#define TUFF_SHARES(bit, name) TUFF_SHARES_##bit,
+enum tuff_sharing { TUFF_SHARING(TUFF_SHARES) TUFF_SHARING_COUNT };
 const char *tuff_sharing_name(enum tuff_sharing extension);
 bool tuff_external_has_android(void); /* the functions of AHardwareBuffer, without which some layers warn of its extension */
 

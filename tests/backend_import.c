@@ -190,6 +190,10 @@ static void test_import(struct backend_test *test, struct import_app *app)
     backend_check(
         test, tuff_vulkan_instance(test->device) == params.instance && tuff_vulkan_physical_device(test->device) == app->gpu,
         "instance and physical device: expected the app's");
+    struct tuff_error refused = {0};
+    tuff_status offered = tuff_vulkan_offers(test->device, TUFF_HANDLE_FD, TUFF_EXPORTS_MEMORY, &refused);
+    backend_check(test, offered == TUFF_ERR_UNSUPPORTED && strstr(refused.message, "the app has not enabled"),
+                  "external memory: expected the app's extensions alone, got %s", refused.message);
     use_buffer(test, app);
     if (tuff_glslang()) test_turns(test, app);
     tuff_device_release(test->device);
