@@ -152,6 +152,26 @@ static void refuse(struct backend_test *test, struct tuff_device *device, struct
     tuff_buffer_release(buffer);
 }
 
+/* By every device of this machine that is another one. */
+static void refuse_elsewhere(struct backend_test *test, struct tuff_handle handle)
+{
+    struct tuff_error error = {0};
+    struct tuff_caps caps[8] = {{.struct_size = sizeof caps[0]}};
+    const struct tuff_caps *own = tuff_device_caps(test->device);
+    uint32_t count = TUFF_COUNT(caps);
+    if (!backend_status(test, "devices", TUFF_OK, tuff_device_list(test->context, caps, &count, &error), &error)) return;
+    for (uint32_t i = 0; i < count && i < TUFF_COUNT(caps); i++) {
+        struct tuff_device *third = NULL;
+        char name[16];
+        if (!memcmp(caps[i].uuid, own->uuid, 16) && !memcmp(caps[i].driver_uuid, own->driver_uuid, 16)) continue;
+        snprintf(name, sizeof name, "%u", (unsigned)i);
+        if (tuff_device_create(test->context, name, &third, &error) != TUFF_OK) continue;
+        if (tuff_vulkan_offers(third, TUFF_HANDLE_FD, TUFF_IMPORTS_MEMORY, NULL) == TUFF_OK)
+            refuse(test, third, handle, TUFF_ERR_USAGE, "of another device or driver");
+        tuff_device_release(third);
+    }
+}
+
 static void refuse_descriptors(struct backend_test *test, struct tuff_device *other)
 {
     struct tuff_error error = {0};
@@ -160,6 +180,7 @@ static void refuse_descriptors(struct backend_test *test, struct tuff_device *ot
     tuff_status status = tuff_vulkan_memory_create(test->device, EXTERNAL_BYTES, TUFF_HANDLE_FD, NULL, &buffer, &error);
     if (status == TUFF_OK) status = tuff_vulkan_memory_export(buffer, &handle, &error);
     if (!backend_status(test, "to refuse", TUFF_OK, status, &error)) return;
+    refuse_elsewhere(test, handle);
     changed = handle;
     changed.bytes = changed.memory_bytes + 4;
     refuse(test, other, changed, TUFF_ERR_USAGE, "at most the");
