@@ -13,6 +13,8 @@
 #define DEBUG_HELP (UINT32_C(1) << 31)
 #define DEBUG_UNKNOWN (UINT32_C(1) << 30)
 #define LOG_UNKNOWN (UINT32_C(1) << 29)
+#define SUBMISSION_UNKNOWN (UINT32_C(1) << 28)
+enum { MOST_SUBMISSION_MS = 10000 };
 
 struct debug_row {
     const char *name;
@@ -125,8 +127,17 @@ static enum tuff_log_level log_level_of(const char *name)
     return (enum tuff_log_level)0;
 }
 
+/* Milliseconds; 0: the text is none that can be. */
+static uint32_t submission_of(const char *text)
+{
+    uint32_t ms = 0;
+    for (; *text >= '0' && *text <= '9' && ms <= MOST_SUBMISSION_MS; text++) ms = ms * 10 + (uint32_t)(*text - '0');
+    return *text || ms > MOST_SUBMISSION_MS ? 0 : ms;
+}
+
 void tuff_options_from_env(struct tuff_options *options)
 {
+    const char *submission = tuff_os_getenv("TUFF_SUBMISSION_MS");
     const char *debug = tuff_os_getenv("TUFF_DEBUG");
     const char *level = tuff_os_getenv("TUFF_LOG");
     if (!options) return;
@@ -135,6 +146,11 @@ void tuff_options_from_env(struct tuff_options *options)
     if (level && level[0] && !options->log_level) {
         options->log_level = log_level_of(level);
         if (!options->log_level) options->debug |= LOG_UNKNOWN;
+    }
+    bool known = options->struct_size >= offsetof(struct tuff_options, submission_ms) + sizeof options->submission_ms;
+    if (submission && submission[0] && known && !options->submission_ms) {
+        options->submission_ms = submission_of(submission);
+        if (!options->submission_ms) options->debug |= SUBMISSION_UNKNOWN;
     }
     for (size_t i = 0; i < TUFF_COUNT(text_rows); i++) {
         bool there = options->struct_size >= text_rows[i].offset + sizeof options->device;
@@ -145,7 +161,7 @@ void tuff_options_from_env(struct tuff_options *options)
 /* Bits that mean nothing; the words of the environment are read again to name them. */
 static tuff_status check_words(const struct tuff_options *options, struct tuff_error *error)
 {
-    uint32_t known = DEBUG_HELP | DEBUG_UNKNOWN | LOG_UNKNOWN;
+    uint32_t known = DEBUG_HELP | DEBUG_UNKNOWN | LOG_UNKNOWN | SUBMISSION_UNKNOWN;
     char words[300] = "";
     size_t used = 0, length = 0;
     for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++) {
@@ -164,6 +180,12 @@ static tuff_status check_words(const struct tuff_options *options, struct tuff_e
     if (options->debug & LOG_UNKNOWN)
         return tuff_refuse(NULL, error, "TUFF_LOG has no word \"%.40s\"; there are: error, warning, info, debug",
                            list ? list : "");
+    if (options->debug & SUBMISSION_UNKNOWN)
+        return tuff_refuse(NULL, error, "TUFF_SUBMISSION_MS cannot be \"%.40s\": milliseconds, 1 to %d",
+                           tuff_os_getenv("TUFF_SUBMISSION_MS"), MOST_SUBMISSION_MS);
+    if (options->submission_ms > MOST_SUBMISSION_MS)
+        return tuff_refuse(NULL, error, "the options' submission_ms is %u; it is at most %d",
+                           (unsigned)options->submission_ms, MOST_SUBMISSION_MS);
     if (options->debug & ~known)
         return tuff_refuse(NULL, error, "the options' debug has bits that are none of enum tuff_debug: 0x%x",
                            (unsigned)(options->debug & ~known));

@@ -116,6 +116,8 @@ struct tuff_options {
     const char *limits;    /* clamps what devices offer, as "v3d71,range=65536,no-timeline"; NULL: not */
     const char *driver; /* rows of the table of known drivers: "none", "+NAME", "-NAME", by commas; NULL: those that fit */
     const char *tiles;  /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
+    uint32_t
+        submission_ms; /* longest submission that is aimed at, 1 to 10000; 0: 500. Apps that share the GPU with a screen: 8 */
 };
 
 /* Fills options from the environment, the only place where it is read. Fields that are already set stay; bits of debug are added; the
@@ -129,6 +131,7 @@ struct tuff_options {
  *   TUFF_LIMITS     limits     "v3d71", "range=65536,no-subgroups"
  *   TUFF_DRIVER     driver     "none", "+NAME", "-NAME"
  *   TUFF_TILES      tiles      "avx2" or "avx512"
+ *   TUFF_SUBMISSION_MS  submission_ms  a whole number, "8"
  * A word that nobody knows is an error of tuff_context_create (debug, log) or of opening and listing devices (the others), with a
  * sentence that lists the known ones. XDG_CACHE_HOME and HOME (Windows: LOCALAPPDATA) say where the platform keeps caches. */
 TUFF_API void tuff_options_from_env(struct tuff_options *options);

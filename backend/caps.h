@@ -83,6 +83,13 @@ struct tuff_caps_field {
 /* Field number index (from 0) into *field; false past the last. Thread-safe. */
 TUFF_API bool tuff_caps_field(uint32_t index, struct tuff_caps_field *field);
 TUFF_API uint64_t tuff_caps_value(const struct tuff_caps *caps, const struct tuff_caps_field *field);
+/* All fields that plans follow from as text, a line each, "subgroup_size 64", for classes of devices (tuff_kernels_record, tuff-pack); and
+ * back, with the rows of known drivers that then apply. A text has each field once; lines that begin with '#' say nothing. What no plan
+ * asks (UUIDs, heaps, timestamps) is not there. Free *text with tuff_text_free. Errors: MEMORY; of parse FORMAT, too. Thread-safe. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_caps_print(struct tuff_context *context, const struct tuff_caps *caps, char **text,
+                                                     struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_caps_parse(struct tuff_context *context, const char *text, struct tuff_caps *caps,
+                                                     struct tuff_error *error);
 /* "discrete", "integrated", "virtual", "software", "other". Static text. Thread-safe. */
 TUFF_API const char *tuff_device_kind_name(enum tuff_device_kind kind);
 

@@ -85,7 +85,7 @@ tuff_status tuff_plan_submissions(const struct tuff_plan *plan, const struct tuf
     struct tuff_cut_launch *launches = tuff_alloc(context, count * sizeof *launches);
     if (!launches) return tuff_fail_memory(context, error);
     tuff_cuts_believe(plan, caps, launches);
-    tuff_status status = tuff_cuts_make(launches, count, TUFF_SUBMISSION_NS, context, &cuts, error);
+    tuff_status status = tuff_cuts_make(launches, count, tuff_submission_ns(context), context, &cuts, error);
     if (status == TUFF_OK) *submissions = cuts.submissions;
     tuff_cuts_finish(&cuts, context);
     tuff_free(context, launches);

@@ -7,6 +7,11 @@
 
 /* No submission is to take longer: a quarter of the 2 s after which Windows takes a GPU away; others wait for 5 s and more. */
 #define TUFF_SUBMISSION_NS UINT64_C(500000000)
+/* What is aimed at: this, or what the context's options say. */
+static inline uint64_t tuff_submission_ns(const struct tuff_context *context)
+{
+    return context->options.submission_ms ? context->options.submission_ms * UINT64_C(1000000) : TUFF_SUBMISSION_NS;
+}
 
 /* What the cutter knows of a launch of a run: those of loops are one a round. */
 struct tuff_cut_launch {

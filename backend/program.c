@@ -65,7 +65,10 @@ static tuff_status check_launches(struct tuff_device *device, const struct tuff_
 }
 
 /* Parts cost a driver instructions, so only what is so long that a wrong guess would make it too long asks for them. */
-static bool may_need_parts(const struct tuff_cut_launch *pace) { return pace->ns > TUFF_SUBMISSION_NS / 8; }
+static bool may_need_parts(const struct tuff_program *program, const struct tuff_cut_launch *pace)
+{
+    return pace->ns > tuff_submission_ns(program->device->context) / 8;
+}
 
 /* Whole uvec4. */
 static uint32_t number_bytes(const struct tuff_plan_launch *launch) { return (launch->number_count + 3) / 4 * 16; }
@@ -130,7 +133,7 @@ static tuff_status make_steps(struct tuff_program *program, const struct tuff_pl
     tuff_cuts_believe(plan, &program->device->caps, program->pace);
     for (struct tuff_plan_cursor at = {0}; at.launch < plan->launch_count; tuff_plan_advance(plan, &at)) {
         const struct tuff_program_launch *launch = &program->launches[at.launch];
-        program->wants[launch->want].parts |= may_need_parts(&program->pace[program->step_count]);
+        program->wants[launch->want].parts |= may_need_parts(program, &program->pace[program->step_count]);
         program->counts.barriers += launch->barrier;
         program->prepare_count += at.launch < plan->prepare_count;
         program->steps[program->step_count++] = (struct tuff_program_step){at.launch, at.round};

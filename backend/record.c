@@ -330,8 +330,8 @@ static tuff_status record_all(struct tuff_program *program, struct tuff_recordin
 tuff_status tuff_program_record(struct tuff_program *program, struct tuff_recording *recording, struct tuff_error *error)
 {
     struct tuff_recording made = {0};
-    TUFF_TRY(
-        tuff_cuts_make(program->pace, program->step_count, TUFF_SUBMISSION_NS, program->device->context, &made.cuts, error));
+    struct tuff_context *context = program->device->context;
+    TUFF_TRY(tuff_cuts_make(program->pace, program->step_count, tuff_submission_ns(context), context, &made.cuts, error));
     tuff_status status = record_all(program, &made, error);
     if (status == TUFF_OK)
         *recording = made;

@@ -106,7 +106,8 @@ static tuff_status cut_anew(struct tuff_program *program, const uint64_t *sums, 
     struct tuff_recording made = {0};
     uint32_t submissions = program->recording.cuts.submissions, needed = 1;
     for (uint32_t i = 1; i < program->step_count; i++) needed += program->pace[i].begins;
-    bool off = longest > 2 * TUFF_SUBMISSION_NS || (submissions > needed && mean < TUFF_SUBMISSION_NS / 2);
+    const uint64_t aim = tuff_submission_ns(program->device->context);
+    bool off = longest > 2 * aim || (submissions > needed && mean < aim / 2);
     program->measures = off ? program->measures - 1 : 0;
     for (uint32_t i = 0; i < program->step_count; i++) program->pace[i].ns = sums[i];
     if (!off) return TUFF_OK;

@@ -78,7 +78,7 @@ endif()
 
 file(GLOB sample_folders RELATIVE ${PROJECT_SOURCE_DIR}/samples CONFIGURE_DEPENDS samples/*)
 list(REMOVE_ITEM sample_folders bench common data nets) # samples/data is a library (cmake/libraries.cmake)
-set(tools classify detect info inspect quantize train)
+set(tools classify detect info inspect pack quantize train)
 find_path(TUFF_CSV_INCLUDE_DIR csv.h)
 find_library(TUFF_CSV_LIBRARY csv)
 mark_as_advanced(TUFF_CSV_INCLUDE_DIR TUFF_CSV_LIBRARY)
@@ -107,6 +107,23 @@ foreach(name ${sample_folders})
             DEPENDS samples/inspect/page.html cmake/embed.cmake
             COMMENT "Embedding samples/inspect/page.html" VERBATIM)
         target_sources(${program} PRIVATE ${tuff_generated}/inspect_page.c)
+    endif()
+    if(name STREQUAL pack) # the texts of all classes of devices, "== NAME" before each, are part of it
+        file(GLOB classes CONFIGURE_DEPENDS samples/pack/classes/*.caps)
+        set(texts)
+        foreach(class ${classes})
+            get_filename_component(class_name ${class} NAME_WE)
+            file(READ ${class} text)
+            string(APPEND texts "== ${class_name}\n${text}")
+            set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${class})
+        endforeach()
+        file(CONFIGURE OUTPUT ${tuff_generated}/pack_classes.txt CONTENT "${texts}" @ONLY)
+        add_custom_command(OUTPUT ${tuff_generated}/pack_classes.c
+            COMMAND ${CMAKE_COMMAND} -DIN=${tuff_generated}/pack_classes.txt -DOUT=${tuff_generated}/pack_classes.c -DNAME=pack_classes
+                    -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+            DEPENDS ${tuff_generated}/pack_classes.txt cmake/embed.cmake
+            COMMENT "Embedding samples/pack/classes" VERBATIM)
+        target_sources(${program} PRIVATE ${tuff_generated}/pack_classes.c)
     endif()
     if(name STREQUAL tabular)
         target_include_directories(${program} SYSTEM PRIVATE ${TUFF_CSV_INCLUDE_DIR})

@@ -21,9 +21,9 @@ static void set(const char *name, const char *value)
 #endif
 }
 
-static const char *const variables[] = {"TUFF_DEVICE", "TUFF_DEBUG",  "TUFF_LOG",  "TUFF_CACHE_DIR",
-                                        "TUFF_LIMITS", "TUFF_DRIVER", "TUFF_TILES"};
-static const char *const values[] = {"a device", "check,nofuse", "debug", "a folder", "v3d71", "none", "avx2"};
+static const char *const variables[] = {"TUFF_DEVICE", "TUFF_DEBUG",  "TUFF_LOG",   "TUFF_CACHE_DIR",
+                                        "TUFF_LIMITS", "TUFF_DRIVER", "TUFF_TILES", "TUFF_SUBMISSION_MS"};
+static const char *const values[] = {"a device", "check,nofuse", "debug", "a folder", "v3d71", "none", "avx2", "8"};
 
 static bool is(const char *text, const char *wanted) { return text && wanted ? !strcmp(text, wanted) : text == wanted; }
 
@@ -54,6 +54,7 @@ static void test_environment(struct backend_test *test)
                       "%s: cache_dir or limits", cases[i].name);
         backend_check(test, is(got->driver, read ? "none" : NULL) && is(got->tiles, read ? "avx2" : NULL),
                       "%s: driver or tiles", cases[i].name);
+        backend_check(test, got->submission_ms == (read ? 8 : 0), "%s: submission_ms", cases[i].name);
         tuff_context_destroy(context);
     }
     for (size_t i = 0; i < TUFF_COUNT(variables); i++) set(variables[i], NULL);
@@ -91,6 +92,10 @@ static void test_words(struct backend_test *test)
     expect_words(test, "TUFF_LOG", "verbose", "\"verbose\"; there are: error");
     expect_words(test, "TUFF_LOG", "", NULL);
     expect_words(test, "TUFF_LOG", "info", NULL);
+    expect_words(test, "TUFF_SUBMISSION_MS", "fast", "\"fast\": milliseconds, 1 to 10000");
+    expect_words(test, "TUFF_SUBMISSION_MS", "0", "milliseconds");
+    expect_words(test, "TUFF_SUBMISSION_MS", "10001", "milliseconds");
+    expect_words(test, "TUFF_SUBMISSION_MS", "10000", NULL);
     struct tuff_options options = {.struct_size = sizeof options, .debug = UINT32_C(1) << 20};
     struct tuff_context *context = NULL;
     struct tuff_error error = {0};

@@ -1,6 +1,8 @@
-/* session_kernels.c - kernels in files: what a context with a compiler records runs fused in one without, with the same bits; where a kernel is
- * missing the plan is the plain one, and the report says so. Damaged files and failing allocations give a status. */
+/* session_kernels.c [PACKED.tuff SCRATCH.tuff [CLASSES]] - kernels in files: what a context with a compiler records runs fused in one without, with the same bits; where a kernel is
+ * missing the plan is the plain one, and the report says so. Damaged files and failing allocations give a status. Caps as text. With
+ * arguments (pack_program.sh): the model file alone, predicting and taught, without a compiler; everything runs fused. */
 #include "backend/container.h"
+#include "samples/common/teach.h"
 #include "tests/loaders_support.h"
 #include "tests/train_help.h"
 
@@ -328,8 +330,152 @@ static void test_classes(struct kernels_test *t)
     }
 }
 
-int main(void)
+/* ---- caps as text ---------------------------------------------------------------------------------------------------------------- */
+
+static void test_caps(struct kernels_test *t)
 {
+    struct tuff_context *context = t->files.context;
+    const struct tuff_caps *caps = tuff_device_caps(t->device->device);
+    struct tuff_error error = {0};
+    struct tuff_caps back = {.struct_size = 0};
+    struct tuff_caps_field field;
+    char *text = NULL, *again = NULL;
+    expect_status(&t->files, "print", TUFF_OK, tuff_caps_print(context, caps, &text, &error), &error, NULL);
+    expect_status(&t->files, "parse", TUFF_OK, tuff_caps_parse(context, text, &back, &error), &error, NULL);
+    for (uint32_t i = 0; tuff_caps_field(i, &field); i++)
+        expect_number(&t->files, field.name, (long long)tuff_caps_value(caps, &field),
+                      (long long)tuff_caps_value(&back, &field));
+    expect_number(&t->files, "kind", caps->kind, back.kind);
+    expect_number(&t->files, "tiles", caps->tiles, back.tiles);
+    if (!t->files.context->options.driver && !getenv("TUFF_DRIVER"))
+        expect_number(&t->files, "driver rows", caps->driver_rows, back.driver_rows);
+    expect_status(&t->files, "print again", TUFF_OK, tuff_caps_print(context, &back, &again, &error), &error, NULL);
+    expect_text(&t->files, "again", text, again);
+    const struct {
+        const char *from, *to, *sentence; /* in the text */
+    } rows[] = {{"subgroup_basic ", "subgroup_base ", "is no field"},
+                {"subgroup_basic ", "subgroup_shuffle ", "twice"},
+                {"subgroup_size ", "subgroup_size x", "cannot be this"},
+                {"subgroup_size ", "subgroup_size 3", "power of two"},
+                {"subgroup_size ", "# subgroup_size ", "subgroup_size is missing"},
+                {"f16_storage ", "f16_storage 7", "cannot be this"},
+                {"kind ", "kind very ", "cannot be this"},
+                {"tiles ", "tiles x", "cannot be this"},
+                {"max_workgroup_size ", "max_workgroup_size 0 0 ", "cannot be this"},
+                {"max_shared_bytes ", "max_shared_bytes 99999999999", "cannot be this"}};
+    for (size_t i = 0; i < TUFF_COUNT(rows); i++) {
+        char *changed = malloc(strlen(text) + 60), *at = strstr(text, rows[i].from);
+        const size_t before = (size_t)(at - text);
+        memcpy(changed, text, before);
+        strcpy(changed + before, rows[i].to);
+        strcat(changed, at + strlen(rows[i].from));
+        expect_status(&t->files, rows[i].to, TUFF_ERR_FORMAT, tuff_caps_parse(context, changed, &back, &error), &error,
+                      rows[i].sentence);
+        free(changed);
+    }
+    tuff_text_free(context, text);
+    tuff_text_free(context, again);
+}
+
+/* ---- the file of a program ------------------------------------------------------------------------------------------------------- */
+
+struct play {
+    struct tuff_context *context;
+    struct tuff_device *device;
+    struct tuff_error error;
+    const char *scratch;
+    float *probabilities, *features; /* of a picture of zeros, of a batch of them */
+    uint32_t classes;
+};
+
+/* One picture and a batch. */
+static void play_file(struct play *p, const char *path)
+{
+    struct tuff_saved *saved = NULL;
+    struct tuff_predictor *predictor = NULL;
+    must(tuff_saved_open(p->context, path, &saved, &p->error), &p->error);
+    must(tuff_predictor_create(p->device, saved, &predictor, &p->error), &p->error);
+    const struct tuff_saved_info *info = tuff_saved_info(saved);
+    const char *text = tuff_tensors_text(tuff_saved_tensors(saved), "batch");
+    const uint32_t batch = text ? (uint32_t)atoi(text) : 1, features = teach_features(saved);
+    p->classes = info->outputs[0].type.shape.dim[0];
+    uint8_t *pictures = calloc(batch, (size_t)info->sample_bytes);
+    free(p->probabilities);
+    free(p->features);
+    p->probabilities = malloc((size_t)batch * p->classes * sizeof(float));
+    p->features = malloc(((size_t)batch * features + 1) * sizeof(float));
+    const void *inputs[] = {pictures};
+    void *outputs[] = {p->probabilities, features ? p->features : NULL};
+    must(tuff_predictor_run(predictor, inputs, 1, outputs, &p->error), &p->error);
+    must(tuff_predictor_run(predictor, inputs, batch, outputs, &p->error), &p->error);
+    free(pictures);
+    tuff_predictor_destroy(predictor);
+    tuff_saved_destroy(saved);
+}
+
+/* A head of so many classes; then the network with it gives what the head gave of the features. */
+static void play_teach(struct play *p, const char *path, uint32_t classes)
+{
+    enum { COUNT = 21 };
+    struct tuff_saved *saved = NULL;
+    struct tuff_model *model = NULL;
+    must(tuff_saved_open(p->context, path, &saved, &p->error), &p->error);
+    const struct teach_head head = {.features = teach_features(saved), .classes = classes};
+    float *features = calloc(COUNT, head.features * sizeof(float)), *given = calloc(classes, sizeof(float));
+    int32_t labels[COUNT];
+    char name[2][8] = {"one", "two"};
+    const char **names = calloc(classes, sizeof *names);
+    for (uint32_t i = 0; i < classes; i++) names[i] = name[i % 2];
+    for (uint32_t i = 0; i < COUNT; i++) labels[i] = (int32_t)(i % classes);
+    for (uint32_t i = 0; i < COUNT * head.features; i++) features[i] = (float)(i * 7919u % 1000u) * 0.001f;
+    const struct tuff_data data = {.count = COUNT, .fields = {features, labels}},
+                           one = {.count = 1, .fields = {p->features, labels}};
+    struct tuff_fit_params fit = teach_fit(3);
+    must(teach_model(p->device, &head, &model, &p->error), &p->error);
+    must(tuff_model_fit(model, &data, &fit, &p->error), &p->error);
+    must(tuff_model_predict(model, &one, (void *[]){given}, &p->error), &p->error);
+    must(teach_save(p->context, saved, model, names, p->scratch, &p->error), &p->error);
+    tuff_model_destroy(model);
+    tuff_saved_destroy(saved);
+    play_file(p, p->scratch);
+    double far = 0;
+    for (uint32_t i = 0; i < classes; i++) {
+        const double d = (double)given[i] - (double)p->probabilities[i];
+        far = d > far ? d : -d > far ? -d : far;
+    }
+    if (p->classes != classes || !(far < 1e-5)) {
+        printf("taught: expected what the head gives of %u classes, got %u, off by %g\n", (unsigned)classes,
+               (unsigned)p->classes, far);
+        exit(1);
+    }
+    free(features);
+    free(given);
+    free((void *)(uintptr_t)names);
+}
+
+static int play(int count, char **arguments)
+{
+    struct play p = {.scratch = arguments[2]};
+    const struct tuff_options options = options_with(TUFF_DEBUG_NOCOMPILER);
+    uint32_t kernels = 0;
+    must(tuff_context_create(&options, &p.context, &p.error), &p.error);
+    must(tuff_kernels_open(p.context, arguments[1], &kernels, &p.error), &p.error);
+    must(tuff_device_create(p.context, NULL, &p.device, &p.error), &p.error);
+    play_file(&p, arguments[1]);
+    if (count > 3) play_teach(&p, arguments[1], (uint32_t)atoi(arguments[3]));
+    const struct tuff_kernels_report report = tuff_kernels_report(p.context);
+    printf("%u kernels, %u of %u plans fused, missing \"%s\"\n", (unsigned)report.kernels, (unsigned)report.fused,
+           (unsigned)report.plans, report.missing);
+    free(p.probabilities);
+    free(p.features);
+    tuff_device_release(p.device);
+    tuff_context_destroy(p.context);
+    return report.fused != report.plans || !report.plans;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 2) return play(argc, argv);
     struct kernels_test t;
     struct backend_test device;
     struct run recorded, packed, plain;
@@ -358,6 +504,7 @@ int main(void)
     test_missing(&t, &recorded, &packed);
     test_damage(&t);
     test_sections(&t);
+    test_caps(&t);
     test_classes(&t);
     test_memory(&t);
     struct tuff_saved *saved = NULL; /* it is the model that it was */

@@ -588,6 +588,15 @@ void tuff_model_add_inference(struct tuff_model *m, struct tuff_graph *g, uint32
     }
 }
 
+/* Parameters that begin with given numbers: files hold what they are. */
+static void forget_data(struct tuff_graph *g)
+{
+    for (tuff_val v = 1; v < g->count; v++) {
+        struct tuff_leaf_attrs *leaf = (struct tuff_leaf_attrs *)(uintptr_t)g->values[v].attrs;
+        if (tuff_is_kept(&g->values[v]) && leaf->init_kind == TUFF_INIT_DATA) leaf->init_kind = TUFF_INIT_DEFAULT;
+    }
+}
+
 tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, uint32_t more, char **text, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && text != NULL);
@@ -599,6 +608,7 @@ tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, uint32_t more
     tuff_model_add_inference(m, g, batch, "");
     if (more) tuff_model_add_inference(m, g, more, suffix);
     tuff_status status = tuff_graph_finish(g, error);
+    if (status == TUFF_OK) forget_data(g);
     if (status == TUFF_OK) status = tuff_graph_print(g, text, error);
     tuff_graph_destroy(g);
     return status;

@@ -141,7 +141,8 @@ tuff_status network_run(struct network *n, const uint8_t *samples, uint64_t coun
     if (n->saved) {
         bool *ran = count == 1 ? &n->ran_one : &n->ran_many;
         const double began = seconds_now();
-        status = tuff_predictor_run(n->predictor, (const void *[]){samples}, count, (void *[]){probabilities}, error);
+        void *outputs[TUFF_MODEL_OUTPUTS] = {probabilities}; /* it may have more, of no interest here */
+        status = tuff_predictor_run(n->predictor, (const void *[]){samples}, count, outputs, error);
         *(*ran ? &n->device : &n->first) += seconds_now() - began;
         *ran = true;
         return status;

@@ -185,6 +185,7 @@ static bool stays(const char *key)
     return strncmp(key, "tuff.", 5) != 0 && strncmp(key, "fit.", 4) != 0 && strncmp(key, "network.", 8) != 0;
 }
 
+/* With the kernels that the context has. */
 static tuff_status write_file(struct saving *s, const char *path)
 {
     const size_t given = tuff_tensors_text_count(s->from);
@@ -203,7 +204,9 @@ static tuff_status write_file(struct saving *s, const char *path)
                                                .texts = s->texts,
                                                .text_count = count,
                                                .kind = "model"};
-    return tuff_checkpoint_write(s->context, path, &params, s->error);
+    const tuff_status status = tuff_checkpoint_write(s->context, path, &params, s->error);
+    if (status != TUFF_OK || !tuff_kernels_report(s->context).kernels) return status;
+    return tuff_kernels_write(s->context, path, path, s->error);
 }
 
 tuff_status teach_save(struct tuff_context *context, const struct tuff_saved *backbone, struct tuff_model *head,

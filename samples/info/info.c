@@ -10,10 +10,11 @@
 #include <string.h>
 
 static const char usage[] =
-    "Usage: tuff-info [--json | --selftest] [--device NAME]\n"
+    "Usage: tuff-info [--json | --caps | --selftest] [--device NAME]\n"
     "Lists the Vulkan devices of this machine, best first, with what Tuff can use of them.\n"
     "\n"
     "  -j, --json          print JSON\n"
+    "  -c, --caps          print what plans follow from, as tuff-pack --for takes it; of the first device, or of --device\n"
     "  -s, --selftest      run every family of kernels and compare with the right results\n"
     "  -d, --device NAME   one device alone: its index, UUID or part of its name\n"
     "  -h, --help          print this text\n"
@@ -196,7 +197,20 @@ static bool keep_chosen(struct tuff_context *context, const char *name, struct t
     return true;
 }
 
-static int show(struct tuff_context *context, const char *name, bool json)
+static int print_caps(struct tuff_context *context, const struct tuff_caps *caps)
+{
+    struct tuff_error error = {0};
+    char *text = NULL;
+    if (tuff_caps_print(context, caps, &text, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-info: %s\n", error.message);
+        return 1;
+    }
+    fputs(text, stdout);
+    tuff_text_free(context, text);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int show(struct tuff_context *context, const char *name, bool json, bool text)
 {
     struct tuff_caps *list = NULL;
     uint32_t count = 0, first = 0;
@@ -206,6 +220,11 @@ static int show(struct tuff_context *context, const char *name, bool json)
         return 1;
     }
     if (!name) measure_tiles(context, list, count);
+    if (text && count) {
+        const int status = print_caps(context, &list[0]);
+        free(list);
+        return status;
+    }
     if (json) printf("{\n \"tuff_version\": \"%s\",\n \"devices\": [\n", tuff_version());
     for (uint32_t i = 0; i < count; i++) {
         if (i) printf(json ? ",\n" : "\n");
@@ -272,21 +291,26 @@ static int selftests(struct tuff_context *context, const char *name)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},         {"selftest", no_argument, NULL, 's'},
-                                            {"device", required_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"selftest", no_argument, NULL, 's'},
+                                            {"caps", no_argument, NULL, 'c'},
+                                            {"device", required_argument, NULL, 'd'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {NULL, 0, NULL, 0}};
     struct tuff_options settings = {.struct_size = sizeof settings};
     struct tuff_error error = {0};
     struct tuff_context *context = NULL;
-    bool json = false, test = false;
+    bool json = false, caps = false, test = false;
     int option;
     program_begin();
     tuff_options_from_env(&settings);
     const char *name = settings.device;
     opterr = 0; /* its own sentences show what was given as it is */
-    while ((option = getopt_long(argc, argv, "jsd:hV", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "jcsd:hV", options, NULL)) != -1) {
         switch (option) {
         case 'j': json = true; break;
+        case 'c': caps = true; break;
         case 's': test = true; break;
         case 'd': name = optarg; break;
         case 'h': fputs(usage, stdout); return 0;
@@ -298,15 +322,15 @@ int main(int argc, char **argv)
         fprintf(stderr, "tuff-info: unexpected argument %s\n%s", SHOWN(argv[optind]), usage);
         return 2;
     }
-    if (json && test) {
-        fprintf(stderr, "tuff-info: --selftest prints no JSON\n%s", usage);
+    if (json + caps + test > 1) {
+        fprintf(stderr, "tuff-info: --json, --caps and --selftest print one thing each\n%s", usage);
         return 2;
     }
     if (tuff_context_create(&settings, &context, &error) != TUFF_OK) {
         fprintf(stderr, "tuff-info: %s\n", error.message);
         return 1;
     }
-    int status = test ? selftests(context, name) : show(context, name, json);
+    int status = test ? selftests(context, name) : show(context, name, json, caps);
     tuff_context_destroy(context);
     return status;
 }
