@@ -57,16 +57,6 @@ final class Engine implements FrameSource.Sink {
         void run() throws IOException;
     }
 
-    private static final class Taken {
-        final ByteBuffer features;
-        final int index;
-
-        Taken(ByteBuffer features, int index) {
-            this.features = features;
-            this.index = index;
-        }
-    }
-
     private final Context context;
     private final Handler main = new Handler(Looper.getMainLooper());
     final ExecutorService worker = Executors.newSingleThreadExecutor(task -> new Thread(task, "tuff"));
@@ -82,7 +72,7 @@ final class Engine implements FrameSource.Sink {
     Tuff tuff;
     Model shipped, own;
     private Classifier classifier;
-    private final List<Taken> taken = new ArrayList<>();
+    private Lesson lesson = new Lesson(Collections.emptyList());
     private List<String> selfTest = Collections.emptyList();
     private ByteBuffer sample;
     private ByteBuffer[] outputs;
@@ -145,10 +135,11 @@ final class Engine implements FrameSource.Sink {
                 throw new IOException(context.getString(R.string.no_model), missing);
             }
             findFeatures();
+            resume();
             shipped.prepare(this::preparing);
             boolean ownOne = state().own && state().taught != null;
             if (ownOne) openOwn();
-            classifier = new Classifier(ownOne ? own : shipped);
+            choose(ownOne ? own : shipped);
             test(false);
             update(s -> {
                 s.phase = State.Phase.READY;
@@ -178,6 +169,37 @@ final class Engine implements FrameSource.Sink {
             outputs = new ByteBuffer[of.size()];
             sample = shipped.inputs().get(0).allocate(1);
         }
+    }
+
+    private void choose(Model model) {
+        classifier = new Classifier(model);
+        // the first run of a program takes what no other one does: no time to be shown
+        if (!tuff.onProcessor()) classifier.classify(Bitmap.createBitmap(8, 8, Bitmap.Config.ARGB_8888), 1);
+    }
+
+    /** What was being taught when the system ended the app. */
+    private void resume() {
+        Lesson before = outputs == null || !state().names.isEmpty() ? null : Lesson.read(lessonFile(), shipped.outputs().get(features).bytes);
+        if (before == null || before.indexes.isEmpty()) return;
+        lesson = before;
+        update(s -> {
+            s.names = before.names;
+            s.counts = before.counts();
+            s.teach = State.Teach.COLLECT;
+        });
+    }
+
+    private File lessonFile() { return new File(context.getFilesDir(), "lesson"); }
+
+    /** The screen is left, perhaps for good. */
+    void keep() {
+        submit(() -> {
+            try {
+                if (!lesson.names.isEmpty()) lesson.write(lessonFile());
+            } catch (IOException failure) {
+                update(s -> s.notice = context.getString(R.string.not_written, sentence(failure)));
+            }
+        });
     }
 
     private void openOwn() {
@@ -413,7 +435,7 @@ final class Engine implements FrameSource.Sink {
             s.teach = State.Teach.COLLECT;
             s.notice = "";
         });
-        work(taken::clear);
+        work(() -> lesson = new Lesson(names));
     }
 
     /** Back to names, or to the pictures of a finished training. */
@@ -447,26 +469,21 @@ final class Engine implements FrameSource.Sink {
 
     void undo(int index) {
         work(() -> {
-            for (int i = taken.size() - 1; i >= 0; i--) {
-                if (taken.get(i).index != index) continue;
-                taken.remove(i);
-                count();
-                return;
-            }
+            lesson.remove(index);
+            count();
         });
     }
 
     private void take(int index) {
-        if (index >= state().counts.length) return;
+        if (index >= lesson.names.size()) return;
         outputs[features] = shipped.outputs().get(features).allocate(1); // kept: it is all that training needs of the picture
         shipped.run(new ByteBuffer[] {sample}, 1, outputs);
-        taken.add(new Taken(outputs[features], index));
+        lesson.add(outputs[features], index);
         count();
     }
 
     private void count() {
-        int[] counts = new int[state().names.size()];
-        for (Taken one : taken) counts[one.index]++;
+        int[] counts = lesson.counts();
         update(s -> s.counts = counts);
     }
 
@@ -483,8 +500,8 @@ final class Engine implements FrameSource.Sink {
         });
         work(() -> {
             File file = new File(SharedFiles.folder(context), TAUGHT), written = new File(context.getCacheDir(), TAUGHT);
-            try (Trainer trainer = new Trainer(shipped, state().names, 1)) {
-                for (Taken one : taken) trainer.add(one.features, one.index);
+            try (Trainer trainer = new Trainer(shipped, lesson.names, 1)) {
+                for (int i = 0; i < lesson.indexes.size(); i++) trainer.add(lesson.features.get(i), lesson.indexes.get(i));
                 trainer.fit(EPOCHS, this::epoch);
                 if (closed) return;
                 trainer.save(written);
@@ -494,7 +511,7 @@ final class Engine implements FrameSource.Sink {
             if (!written.renameTo(file)) throw new IOException(context.getString(R.string.not_written, file.getPath()));
             update(s -> s.taught = file);
             openOwn();
-            classifier = new Classifier(own);
+            choose(own);
             update(s -> {
                 s.teach = State.Teach.TAUGHT;
                 s.own = true;
@@ -522,7 +539,7 @@ final class Engine implements FrameSource.Sink {
     void use(boolean ownOne) {
         work(() -> {
             if (ownOne && own == null) openOwn();
-            classifier = new Classifier(ownOne ? own : shipped);
+            choose(ownOne ? own : shipped);
             newest.incrementAndGet();
             update(s -> {
                 s.own = ownOne;

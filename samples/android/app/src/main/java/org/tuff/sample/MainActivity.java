@@ -92,6 +92,7 @@ public final class MainActivity extends Activity {
         started = false;
         engine.listen(null);
         syncCamera(engine.state());
+        engine.keep();
         super.onStop();
     }
 
@@ -214,7 +215,7 @@ public final class MainActivity extends Activity {
 
         text(R.id.banner, banner(s));
         visible(R.id.again, s.phase == State.Phase.FAILED || s.phase == State.Phase.NO_DRIVER);
-        visible(R.id.byProcessor, s.phase == State.Phase.NO_DRIVER || (s.phase == State.Phase.FAILED && !s.onProcessor) || (ready && s.wrong && !s.onProcessor));
+        visible(R.id.byProcessor, !s.onProcessor && !opening && (!ready || s.wrong));
         visible(R.id.settings, ready && s.cameraDenied);
         visible(R.id.opening, opening);
         if (opening) {
@@ -246,7 +247,8 @@ public final class MainActivity extends Activity {
     private void renderClassify(State s) {
         boolean free = s.teach != State.Teach.TRAINING;
         ((ImageView)findViewById(R.id.picture)).setImageBitmap(s.picture);
-        findViewById(R.id.picture).setContentDescription(getString(s.picture == null ? R.string.picture_none : s.camera ? R.string.picture_live : R.string.picture_shown));
+        int what = s.picture == null ? R.string.picture_none : s.camera ? R.string.picture_live : R.string.picture_shown;
+        findViewById(R.id.picture).setContentDescription(getString(what));
         text(R.id.empty, s.picture != null || s.busy ? ""
                          : getString(!free ? R.string.while_training : s.camera ? R.string.camera_starts : s.own ? R.string.empty_own : R.string.empty));
         visible(R.id.busy, s.busy);

@@ -101,7 +101,8 @@ final class Screen implements AutoCloseable {
 
     void touch(int id) throws Exception {
         View view = activity().findViewById(id);
-        if (!shown(view) || !view.isEnabled()) throw new AssertionError(name(id) + (view.isEnabled() ? " is not on the screen; " : " is disabled; ") + state().phase + " " + state().failure + " " + state().notice);
+        if (!shown(view)) throw new AssertionError(name(id) + " is not on the screen; " + state().phase + " " + state().failure + " " + state().notice);
+        if (!view.isEnabled()) throw new AssertionError(name(id) + " is disabled");
         view.performClick();
     }
 
@@ -224,11 +225,14 @@ final class Screen implements AutoCloseable {
     /** A frame that shows the picture upright when it is turned by the rotation; rows and pixels of chroma have gaps, as phones have them. */
     static Frame frame(Bitmap upright, int rotation) {
         int w = upright.getWidth(), h = upright.getHeight(), wide = rotation % 180 == 0 ? w : h, high = rotation % 180 == 0 ? h : w, stride = wide + 16;
-        ByteBuffer luma = ByteBuffer.allocateDirect(stride * high), u = ByteBuffer.allocateDirect(stride * ((high + 1) / 2)), v = ByteBuffer.allocateDirect(stride * ((high + 1) / 2));
+        ByteBuffer luma = ByteBuffer.allocateDirect(stride * high);
+        ByteBuffer u = ByteBuffer.allocateDirect(stride * ((high + 1) / 2)), v = ByteBuffer.allocateDirect(stride * ((high + 1) / 2));
         for (int y = 0; y < high; y++)
             for (int x = 0; x < wide; x++) {
-                int argb = rotation == 0 ? upright.getPixel(x, y) : rotation == 90 ? upright.getPixel(high - 1 - y, x) : rotation == 180 ? upright.getPixel(wide - 1 - x, high - 1 - y)
-                                                                                                                                  : upright.getPixel(y, wide - 1 - x);
+                int argb = rotation == 0     ? upright.getPixel(x, y)
+                           : rotation == 90  ? upright.getPixel(high - 1 - y, x)
+                           : rotation == 180 ? upright.getPixel(wide - 1 - x, high - 1 - y)
+                                             : upright.getPixel(y, wide - 1 - x);
                 float r = Color.red(argb), g = Color.green(argb), b = Color.blue(argb), l = 0.299f * r + 0.587f * g + 0.114f * b;
                 luma.put(y * stride + x, (byte)Math.round(l));
                 if (x % 2 + y % 2 > 0) continue;

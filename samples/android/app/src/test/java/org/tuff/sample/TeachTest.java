@@ -207,6 +207,23 @@ public class TeachTest {
         }
     }
 
+    @Test public void picturesOutlastTheProcess() throws Exception {
+        try (Screen screen = Screen.open()) {
+            begin(screen, "Disc", "Square");
+            pictures(screen, 2);
+        }
+        try (Screen screen = Screen.open()) {
+            screen.touch(R.id.tabTeach);
+            screen.settle();
+            assertEquals("Square: 5 of 20", screen.rowText(R.id.row2));
+            screen.touch(R.id.train);
+            screen.settle();
+            screen.touch(R.id.tabClassify);
+            screen.settle();
+            assertKnows(screen, 2);
+        }
+    }
+
     @Test public void leavingEndsATraining() throws Exception {
         Screen screen = Screen.open();
         begin(screen, "Disc", "Square");
