@@ -255,6 +255,7 @@ final class Engine implements FrameSource.Sink {
             s.busy = s.camera = false;
             if (s.teach == State.Teach.TRAINING) s.teach = State.Teach.COLLECT;
         });
+        describe();
     }
 
     private String sentence(Throwable failure) {
@@ -632,12 +633,19 @@ final class Engine implements FrameSource.Sink {
         update(s -> s.wrong = found);
     }
 
+    /** The report: of a failure, too, as that is when one is asked for. */
     private void describe() {
-        if (tuff == null) return;
         State now = state();
-        // the lines of an earlier start's self-test follow below
-        StringBuilder text = new StringBuilder(selfTest.isEmpty() ? tuff.report() : tuff.report().replace("self-test: not run\n", ""));
+        StringBuilder text = new StringBuilder();
+        try {
+            text.append(tuff == null ? "Tuff: " + Tuff.version() + '\n' : tuff.report());
+        } catch (RuntimeException | LinkageError failure) {
+            // the sentence below says what there is to say
+        }
+        int idle = text.indexOf("self-test: not run\n"); // but by an earlier start, whose lines follow
+        if (idle >= 0 && !selfTest.isEmpty()) text.delete(idle, text.indexOf("\n", idle) + 1);
         if (text.length() > 0 && text.charAt(text.length() - 1) != '\n') text.append('\n');
+        if (!now.failure.isEmpty()) line(text, R.string.report_failure, now.failure);
         line(text, R.string.report_phone, Build.MANUFACTURER + ' ' + Build.MODEL + ", Android " + Build.VERSION.RELEASE + " (API " + Build.VERSION.SDK_INT + ')');
         if (shipped != null) line(text, R.string.report_model, shipped.classNames().size() + " " + context.getString(R.string.report_classes));
         if (now.runNanos > 0) line(text, now.onProcessor ? R.string.report_reference : R.string.report_run, millis(now.runNanos));

@@ -228,15 +228,15 @@ public final class MainActivity extends Activity {
         }
         visible(R.id.classify, ready && s.tab == State.Tab.CLASSIFY);
         visible(R.id.teach, ready && s.tab == State.Tab.TEACH);
-        visible(R.id.report, ready && s.tab == State.Tab.REPORT);
-        if (!ready) return;
+        visible(R.id.report, !opening && s.tab == State.Tab.REPORT);
+        if (opening || (!ready && s.tab != State.Tab.REPORT)) return;
         if (s.tab == State.Tab.CLASSIFY) renderClassify(s);
         else if (s.tab == State.Tab.TEACH) renderTeach(s);
         else renderReport(s);
     }
 
     private String banner(State s) {
-        if (s.phase == State.Phase.NO_DRIVER) return getString(R.string.no_driver, s.failure);
+        if (s.phase == State.Phase.NO_DRIVER) return getString(R.string.no_driver);
         if (s.phase == State.Phase.FAILED) return getString(R.string.failed, s.failure);
         if (s.hot) return getString(R.string.hot);
         if (s.cameraDenied) return getString(R.string.camera_denied);
@@ -312,7 +312,7 @@ public final class MainActivity extends Activity {
 
     private void renderReport(State s) {
         text(R.id.reportText, s.report);
-        findViewById(R.id.testAgain).setEnabled(!s.busy && !s.onProcessor && s.teach != State.Teach.TRAINING);
+        findViewById(R.id.testAgain).setEnabled(s.phase == State.Phase.READY && !s.busy && !s.onProcessor && s.teach != State.Teach.TRAINING);
         findViewById(R.id.shareReport).setEnabled(!s.report.isEmpty());
     }
 
