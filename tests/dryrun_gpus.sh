@@ -1,8 +1,8 @@
 #!/bin/sh
-# dryrun_gpus.sh [--nets | --models] [GPU...] - tuff-dryrun, silent under the validation layer, on GPUs that are not here: real drivers
+# dryrun_gpus.sh [--nets | --net NAME | --models] [GPU...] - tuff-dryrun, silent under the validation layer, on GPUs that are not here: real drivers
 # over kernel drivers that the lab ($TUFF_SHARED, else ../shared) simulates; those marked arm64 there need
 # bin/tuff-dryrun.arm64 beside bin/tuff-dryrun. Without names: one of AMD, NVIDIA, Qualcomm and Apple. The first run fetches the
-# drivers, which may take minutes. --nets: the plans of tuff-bench's nets, without the layer, which takes three times as long;
+# drivers, which may take minutes. --nets: the plans of tuff-bench's nets, without the layer, which takes three times as long; --net: one of them, with it;
 # --models: the shared data's ONNX models (onnx_models), likewise.
 set -u
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}" || exit 1
@@ -16,6 +16,7 @@ if grep -q '^TUFF_SANITIZE:[A-Z]*=.' "${program%/bin/*}/CMakeCache.txt"; then
 fi
 nets= layer=validate,
 if [ "${1:-}" = --nets ]; then nets=--nets layer=; shift; fi
+if [ "${1:-}" = --net ]; then nets="--net $2"; shift 2; fi
 if [ "${1:-}" = --models ]; then program=${program%/bin/*}/tests/onnx_models nets=--dry layer=; shift; fi
 [ $# -gt 0 ] || set -- navi21 ada adreno740 apple-m1
 unset TUFF_LIMITS TUFF_DEVICE

@@ -251,6 +251,7 @@ dry_runs() {
             continue
         fi
         task "$title" env "TUFF_SHARED=$shared" sh tests/dryrun_gpus.sh "$gpu" < /dev/null || true
+        task "  teaching a head on $gpu" env "TUFF_SHARED=$shared" sh tests/dryrun_gpus.sh --net teach "$gpu" < /dev/null || true
         [ "$system" != arm64 ] || continue # under qemu the compilers take from ten minutes to an hour for the nets
         task "  nets on $gpu" env "TUFF_SHARED=$shared" sh tests/dryrun_gpus.sh --nets "$gpu" < /dev/null || true
         task "  models on $gpu" env "TUFF_SHARED=$shared" sh tests/dryrun_gpus.sh --models "$gpu" < /dev/null || true

@@ -373,7 +373,7 @@ static void usage(void)
          "  -n, --nets          instead, the plans of all nets of tuff-bench: inference of one sample, and training; one "
          "that\n"
          "                      the device has no memory for is told and is no failure\n"
-         "  -N, --net NAME      those of one net (resnet50)\n"
+         "  -N, --net NAME      those of one net (resnet50), or of a head that is taught (teach)\n"
          "      --help, --version");
 }
 
