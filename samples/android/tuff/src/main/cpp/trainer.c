@@ -185,7 +185,7 @@ NATIVE(jboolean, Trainer, Fit)(JNIEnv *env, jclass class, jlong handle, jint epo
     if (status == TUFF_OK) status = renew(t, &error);
     if (status == TUFF_OK) {
         fitting.done = (jint)tuff_model_state(t->taught).epoch;
-        struct tuff_fit_params params = teach_fit((uint32_t)(fitting.done + epochs));
+        struct tuff_fit_params params = teach_fit((uint32_t)fitting.done + (uint32_t)epochs);
         params.on_epoch = on_epoch;
         params.user = &fitting;
         status = tuff_model_fit(t->taught, &data, &params, &error);

@@ -92,11 +92,11 @@ NATIVE(jlong, Tuff, Open)(JNIEnv *env, jclass class, jstring cache, jstring devi
     char *cache_text = jni_text(env, cache), *device_text = jni_text(env, device);
     tuff_status status = o && !(*env)->ExceptionCheck(env) ? TUFF_OK : TUFF_ERR_MEMORY;
     (void)class, (void)submission_ms;
-    if (status == TUFF_OK) {
+    if (o) {
         atomic_init(&o->holders, 1);
         atomic_init(&o->blocks, 0);
-        status = make_context(o, cache_text, device_text, &error);
     }
+    if (status == TUFF_OK) status = make_context(o, cache_text, device_text, &error);
     if (status == TUFF_OK) status = open_device(o, (enum processor)processor, &error);
     free(cache_text);
     free(device_text);
