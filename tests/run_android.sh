@@ -69,6 +69,11 @@ jvm)
     test_models
     sh "$android/build.sh" host "$work/host"
     LD_LIBRARY_PATH=$TUFF_BUILD_DIR/lib maven "$work/host" test
+    # what was taught there is a model file as any other
+    if [ -e "$TUFF_BUILD_DIR/bin/tuff-classify" ]; then
+        "$TUFF_BUILD_DIR/bin/tuff-classify" --model "$work/test-models/taught.tuff" "$work/test-models/blau.png" > "$work/classified"
+        sed -n 2p "$work/classified" | grep -q ' blau$' || { cat "$work/classified"; echo "tuff-classify does not say blau"; exit 1; }
+    fi
     grep -hE '^Tests run|tests=' "$work/maven"/surefire-reports/*.txt 2> /dev/null | tail -n 20 || true
     ;;
 phone)

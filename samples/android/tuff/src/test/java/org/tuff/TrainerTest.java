@@ -8,7 +8,10 @@ import static org.junit.Assert.assertTrue;
 
 import android.graphics.Bitmap;
 import java.io.File;
+import java.io.FileOutputStream;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -67,6 +70,11 @@ public class TrainerTest extends Fixture {
             try (Model taught = Model.open(tuff, file)) {
                 assertEquals(NAMES, taught.classNames());
                 assertKnows(taught, NAMES);
+                File beside = file("colour").getParentFile(); /* for tuff-classify: tests/run_android.sh */
+                Files.copy(file.toPath(), new File(beside, "taught.tuff").toPath(), StandardCopyOption.REPLACE_EXISTING);
+                try (FileOutputStream out = new FileOutputStream(new File(beside, "blau.png"))) {
+                    assertTrue(coloured(2, 77).compress(Bitmap.CompressFormat.PNG, 100, out));
+                }
                 List<String> two = Arrays.asList("a", "b", "c");
                 try (Trainer again = new Trainer(taught, two, 1)) { /* a taught model is taught again */
                     add(again, 5, 7);
