@@ -57,6 +57,12 @@ ends 2 "--teach cannot be \"1\"" "$mnist" -o "$out" --teach 1
 ends 2 "--teach cannot be \"5-2\"" "$mnist" -o "$out" --teach 5-2
 ends 2 "takes 1 at once and no other" "$mnist" --preset bytes --batch 4 -o "$work/x.tuff"
 ends 2 "for ONNX models" "$out" -o "$work/x.tuff" --preset lite
+frames() { sed -n 's/^kernels  *\([0-9]*\),.*/\1/p' "$work/output"; }
+ends 0 "kernels" "$out" -o "$work/x.tuff" --for floor
+without=$(frames)
+ends 0 "kernels" "$out" -o "$work/x.tuff" --for floor --camera
+[ "$(frames)" -gt "$without" ] || fail "--camera adds no kernels to $without: $(frames)"
+rm "$work/x.tuff"
 ends 2 "unknown option" "$mnist" --nothing
 ends 2 "there is no preset" "$mnist" -o "$work/x.tuff" --preset nothing
 ends 2 "has no output \"features\"" "$shared/models/super-resolution/model.onnx" -o "$work/x.tuff" --teach 2 --for floor

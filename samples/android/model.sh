@@ -10,11 +10,11 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 build=${TUFF_BUILD_DIR:-$here/../../build/release}
 model=${MODEL:-${TUFF_MODELS:-/nowhere}/efficientnet-lite0}
 if [ -e "$model/model.onnx" ]; then
-    "$build/bin/tuff-pack" "$model/model.onnx" -o "$out" --preset lite --labels "$model/labels.json" --teach 2-5
+    "$build/bin/tuff-pack" "$model/model.onnx" -o "$out" --preset lite --labels "$model/labels.json" --teach 2-5 --camera
 else
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     "$build/bin/tuff-train" --quick --data /usr/share/datasets/fashion-mnist --out "$folder/out"
-    "$build/bin/tuff-pack" "$folder/out/model.tuff" -o "$out"
+    "$build/bin/tuff-pack" "$folder/out/model.tuff" -o "$out" --camera
 fi
 ls -l "$out"

@@ -23,6 +23,7 @@ static const char help[] =
     "                         Default: all of them\n"
     "      --teach CLASSES    also what training a new head takes on the device, for so many classes: \"3\",\n"
     "                         \"2-5\"\n"
+    "      --camera           also what frames of a camera take, of any size and however they are turned\n"
     "      --batch N          pictures at once, besides one (default 8, or 1 where it takes no more)\n"
     "Of an ONNX model, as of tuff-classify:\n"
     "      --features NAME    the value that is the features of a picture (default: what the last product\n"
@@ -93,12 +94,13 @@ static void check(struct options *o, int words, char **word, bool pictured)
 /* -1: go on; else the exit status. */
 static int parse(struct options *o, int count, char **arguments)
 {
-    enum { FOR = 256, TEACH, BATCH, FEATURES, PRESET, LABELS, CROP, FIT, FILTER, BGR, SIZE };
+    enum { FOR = 256, TEACH, CAMERA, BATCH, FEATURES, PRESET, LABELS, CROP, FIT, FILTER, BGR, SIZE };
     static const struct option longs[] = {
-        {"out", 1, NULL, 'o'},           {"for", 1, NULL, FOR},       {"teach", 1, NULL, TEACH},   {"batch", 1, NULL, BATCH},
-        {"features", 1, NULL, FEATURES}, {"preset", 1, NULL, PRESET}, {"labels", 1, NULL, LABELS}, {"crop", 1, NULL, CROP},
-        {"fit", 1, NULL, FIT},           {"filter", 1, NULL, FILTER}, {"bgr", 0, NULL, BGR},       {"size", 1, NULL, SIZE},
-        {"device", 1, NULL, 'd'},        {"help", 0, NULL, 'h'},      {"version", 0, NULL, 'V'},   {NULL, 0, NULL, 0}};
+        {"out", 1, NULL, 'o'},     {"for", 1, NULL, FOR},           {"teach", 1, NULL, TEACH},   {"camera", 0, NULL, CAMERA},
+        {"batch", 1, NULL, BATCH}, {"features", 1, NULL, FEATURES}, {"preset", 1, NULL, PRESET}, {"labels", 1, NULL, LABELS},
+        {"crop", 1, NULL, CROP},   {"fit", 1, NULL, FIT},           {"filter", 1, NULL, FILTER}, {"bgr", 0, NULL, BGR},
+        {"size", 1, NULL, SIZE},   {"device", 1, NULL, 'd'},        {"help", 0, NULL, 'h'},      {"version", 0, NULL, 'V'},
+        {NULL, 0, NULL, 0}};
     static const char *const fits[] = {"stretch", "pad", "crop", NULL}, *const filters[] = {"bilinear", "area", "bicubic",
                                                                                             NULL};
     bool pictured = false;
@@ -110,6 +112,7 @@ static int parse(struct options *o, int count, char **arguments)
         case 'o': o->out = optarg; break;
         case FOR: choose(o, optarg); break;
         case TEACH: read_teach(o, optarg); break;
+        case CAMERA: o->camera = true; break;
         case BATCH: o->batch = (uint32_t)number("batch", optarg, 1, 1024); break;
         case FEATURES: o->features = optarg; break;
         case PRESET: o->intake.preset = optarg; break;

@@ -15,6 +15,7 @@ struct options {
     uint32_t chosen_count;
     uint32_t batch;                   /* 0: 8, or 1 where the model takes no more */
     uint32_t teach_least, teach_most; /* teach_most 0: nothing is taught */
+    bool camera;                      /* frames, too */
 };
 
 /* classes.c: caps of the chosen classes into list; their number, at most CLASSES, into *count. Errors: USAGE (no such group), FILE, FORMAT, MEMORY. */
@@ -31,7 +32,7 @@ struct written {
 TUFF_MUST_CHECK tuff_status network_write(struct tuff_device *device, const struct options *o, const char *path,
                                           struct written *written, struct tuff_error *error);
 
-/* work.c: what an app will do with the model file, once: predicts one and a batch; with --teach trains heads, saves and predicts with them.
+/* work.c: what an app will do with the model file, once: predicts one and a batch; with --camera makes samples of frames; with --teach trains heads, saves and predicts with them.
  * scratch: a path for files. */
 TUFF_MUST_CHECK tuff_status work_do(struct tuff_device *device, const struct options *o, const char *model,
                                     const char *scratch, struct tuff_error *error);

@@ -1,4 +1,5 @@
 /* work.c - what an app will do with a model file, done once: each plan that comes up is recorded for the classes of devices. Numbers are made up. */
+#include "frames.h"
 #include "pack.h"
 #include "program.h"
 #include "refuse.h"
@@ -98,21 +99,33 @@ static tuff_status teach(struct tuff_device *device, const struct tuff_saved *ba
     return status;
 }
 
-tuff_status work_do(struct tuff_device *device, const struct options *o, const char *model, const char *scratch,
-                    struct tuff_error *error)
+static tuff_status teach_all(struct tuff_device *device, const struct tuff_saved *saved, const struct options *o,
+                             const char *scratch, struct tuff_error *error)
 {
-    struct tuff_saved *saved = NULL;
-    tuff_status status = predict(device, model, error);
-    if (status != TUFF_OK || !o->teach_most) return status;
-    status = tuff_saved_open(tuff_device_context(device), model, &saved, error);
-    struct teach_head head = {.features = status == TUFF_OK ? teach_features(saved) : 0};
-    if (status == TUFF_OK && !head.features)
-        status = refuse(
+    struct teach_head head = {.features = teach_features(saved)};
+    tuff_status status = TUFF_OK;
+    if (!head.features)
+        return refuse(
             error, TUFF_ERR_USAGE,
             "%.300s: has no output \"features\" [n], so that nothing can be taught (of an ONNX model: --features NAME)",
             o->model);
     for (head.classes = o->teach_least; head.classes <= o->teach_most && status == TUFF_OK; head.classes++)
         status = teach(device, saved, &head, scratch, error);
+    return status;
+}
+
+tuff_status work_do(struct tuff_device *device, const struct options *o, const char *model, const char *scratch,
+                    struct tuff_error *error)
+{
+    struct tuff_saved *saved = NULL;
+    tuff_status status = predict(device, model, error);
+    if (status == TUFF_OK) status = tuff_saved_open(tuff_device_context(device), model, &saved, error);
+    if (status == TUFF_OK && o->camera) {
+        const struct tuff_preprocess *p = &tuff_saved_info(saved)->preprocess;
+        status = p->channels ? frames_compile(device, p, error)
+                             : refuse(error, TUFF_ERR_USAGE, "%.300s: takes no pictures, as --camera wants it", o->model);
+    }
+    if (status == TUFF_OK && o->teach_most) status = teach_all(device, saved, o, scratch, error);
     tuff_saved_destroy(saved);
     return status;
 }

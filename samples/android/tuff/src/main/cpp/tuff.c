@@ -61,14 +61,15 @@ void opened_drop(struct opened *opened)
     free(opened);
 }
 
-/* A context for what asks no more than which devices there are has no options. */
-static tuff_status make_context(struct opened *o, const char *cache, const char *device, struct tuff_error *error)
+static tuff_status make_context(struct opened *o, const char *cache, const char *device, uint32_t submission_ms,
+                                struct tuff_error *error)
 {
     struct tuff_options options = {.struct_size = sizeof options,
                                    .allocator = {o, allocate, reallocate, release},
                                    .log = log_line,
                                    .device = device,
-                                   .cache_dir = cache};
+                                   .cache_dir = cache,
+                                   .submission_ms = submission_ms};
     tuff_options_from_env(&options); /* TUFF_DEBUG=validate by setenv, as docs/android.md says */
     return tuff_context_create(&options, &o->context, error);
 }
@@ -91,12 +92,12 @@ NATIVE(jlong, Tuff, Open)(JNIEnv *env, jclass class, jstring cache, jstring devi
     struct opened *o = calloc(1, sizeof *o);
     char *cache_text = jni_text(env, cache), *device_text = jni_text(env, device);
     tuff_status status = o && !(*env)->ExceptionCheck(env) ? TUFF_OK : TUFF_ERR_MEMORY;
-    (void)class, (void)submission_ms;
+    (void)class;
     if (o) {
         atomic_init(&o->holders, 1);
         atomic_init(&o->blocks, 0);
     }
-    if (status == TUFF_OK) status = make_context(o, cache_text, device_text, &error);
+    if (status == TUFF_OK) status = make_context(o, cache_text, device_text, (uint32_t)submission_ms, &error);
     if (status == TUFF_OK) status = open_device(o, (enum processor)processor, &error);
     free(cache_text);
     free(device_text);

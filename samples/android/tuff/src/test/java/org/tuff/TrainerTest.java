@@ -106,6 +106,9 @@ public class TrainerTest extends Fixture {
             try (Model taught = Model.open(tuff, saved)) {
                 new Classifier(taught).classify(coloured(0, 1), 1);
             }
+            try (Tuff other = onDevice()) { /* what is saved carries the kernels on */
+                assertTrue(other.addKernels(direct(read(saved))) >= count);
+            }
             String report = tuff.report();
             assertTrue(report, report.matches("(?s).*\nplans that run fused: (\\d+) of \\1\n.*") && !report.contains("plans that run fused: 0"));
             assertFalse(report, report.contains("no file had"));

@@ -7,7 +7,7 @@ import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertSame;
 import static org.junit.Assert.assertTrue;
 
-import java.io.File;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -48,6 +48,16 @@ public class TuffTest extends Fixture {
         assertTrue(thrown(TuffException.class, () -> Tuff.open(options)).getMessage().contains("\u9752\u9752"));
         options.device = "lone \ud83d half";
         assertTrue(thrown(TuffException.class, () -> Tuff.open(options)).getMessage().contains("lone \ufffd half"));
+    }
+
+    @Test public void submissionsAreCut() {
+        Options options = options(Options.Processor.NEVER);
+        options.submissionMillis = 1;
+        try (Tuff tuff = Tuff.open(options); Model model = Model.open(tuff, file("colour"))) {
+            model.run(new ByteBuffer[] {model.inputs().get(0).allocate(1)}, 1, ModelTest.outputs(model, 1));
+        }
+        options.submissionMillis = -1;
+        assertEquals("TUFF_ERR_USAGE", thrown(TuffException.class, () -> Tuff.open(options)).status());
     }
 
     @Test public void reportHasLines() {
