@@ -53,6 +53,9 @@ public class ModelTest extends Fixture {
             Classifier.Answer answer = classifier.classify(picture, 1).get(0), again = classifier.againOnProcessor(1).get(0);
             assertEquals(answer.name, again.name);
             assertEquals(answer.probability, again.probability, 1e-3);
+            classifier.classify(new FrameTest.Planes(640, 480, 1, 2, 0, picture(640, 480, 1)).frame(90), 1);
+            String report = tuff.report();
+            assertTrue(report, report.contains("\nkernels of files: 0\n") || report.contains("\nplans that run fused: 2 of 2\n"));
             thrown(FileNotFoundException.class, () -> Model.open(tuff, assets, "none.tuff"));
         }
     }
