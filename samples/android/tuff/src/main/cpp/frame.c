@@ -120,7 +120,7 @@ NATIVE(void, Model, SampleFrame)
     if (status == TUFF_OK) {
         e->used = ++m->frames.runs;
         status = m->opened->device ? net_run(&e->net, m->opened->device, in, out, &error)
-                                   : net_evaluate(&e->net, m->opened->context, in, out, &error);
+                                   : net_evaluate(&e->net, m->opened->context, in, out, NULL, &error);
     }
     if (status != TUFF_OK) jni_throw(env, status, &error);
 }

@@ -16,8 +16,8 @@ void jni_throw(JNIEnv *env, tuff_status status, const struct tuff_error *error)
     const char *sentence = error && error->message[0]  ? error->message
                            : status == TUFF_ERR_MEMORY ? "out of host memory"
                                                        : name;
-    jstring text = jni_string(env, sentence), status_text = jni_string(env, name);
-    if (!text || !status_text) return;
+    jstring text = jni_string(env, sentence), status_text = text ? jni_string(env, name) : NULL;
+    if (!status_text) return;
     jthrowable exception = jni_new(env, "org/tuff/TuffException", "(Ljava/lang/String;Ljava/lang/String;)V", status_text,
                                    text);
     if (exception) (*env)->Throw(env, exception);
@@ -62,7 +62,8 @@ jstring jni_string(JNIEnv *env, const char *utf8)
     jchar *units = malloc((strlen(utf8) + 1) * sizeof *units); /* no character takes more units than bytes */
     jsize count = 0;
     if (!units) {
-        (*env)->ThrowNew(env, (*env)->FindClass(env, "java/lang/OutOfMemoryError"), "texts of Tuff");
+        jclass exception = (*env)->FindClass(env, "java/lang/OutOfMemoryError");
+        if (exception) (*env)->ThrowNew(env, exception, "texts of Tuff");
         return NULL;
     }
     for (const unsigned char *at = (const unsigned char *)utf8; *at;) {
@@ -138,7 +139,7 @@ static bool report(void *user, const char *what, uint64_t done, uint64_t total)
 {
     const struct jni_progress *p = user;
     JNIEnv *env = p->env;
-    jstring text = jni_string(env, what);
+    jstring text = (*env)->ExceptionCheck(env) ? NULL : jni_string(env, what);
     if (!text) return false;
     bool more = (*env)->CallBooleanMethod(env, p->listener, p->report, text, (jlong)done, (jlong)total);
     (*env)->DeleteLocalRef(env, text);

@@ -91,9 +91,9 @@ static jobject tensor_of(JNIEnv *env, const struct net *net, const char *name, t
         jni_throw(env, TUFF_ERR_UNSUPPORTED, &(struct tuff_error){.message = "a sample is larger than a buffer of Java"});
         return NULL;
     }
-    jstring name_text = jni_string(env, name), dtype = jni_string(env, tuff_dtype_name(type.dtype));
-    jintArray shape = (*env)->NewIntArray(env, rank);
-    if (!name_text || !dtype || !shape) return NULL;
+    jstring name_text = jni_string(env, name), dtype = name_text ? jni_string(env, tuff_dtype_name(type.dtype)) : NULL;
+    jintArray shape = dtype ? (*env)->NewIntArray(env, rank) : NULL;
+    if (!shape) return NULL;
     (*env)->SetIntArrayRegion(env, shape, 0, rank, dims);
     return jni_new(env, "org/tuff/Tensor", "(Ljava/lang/String;Ljava/lang/String;[II)V", name_text, dtype, shape,
                    (jint)bytes);
@@ -153,25 +153,36 @@ static void *memory_of(JNIEnv *env, jobjectArray buffers, uint32_t i)
 }
 
 NATIVE(void, Model, Run)
-(JNIEnv *env, jclass class, jlong handle, jobjectArray inputs, jint samples, jobjectArray outputs, jboolean on_processor)
+(JNIEnv *env, jclass class, jlong handle, jobjectArray inputs, jint samples, jobjectArray outputs, jboolean on_processor,
+ jobject listener)
 {
     struct model *m = jni_pointer(handle);
     struct net *net = &m->net;
     struct tuff_error error = {0};
     const void *in[TUFF_MODEL_FIELDS];
     void *out[TUFF_MODEL_OUTPUTS];
+    struct jni_progress progress;
+    const struct tuff_progress told = jni_progress_of(&progress, env, listener);
     tuff_status status = TUFF_OK;
     (void)class;
+    if ((*env)->ExceptionCheck(env)) return;
     for (uint32_t i = 0; i < net->input_count; i++) in[i] = memory_of(env, inputs, i);
     for (uint32_t i = 0; i < net->output_count; i++) out[i] = memory_of(env, outputs, i);
     for (jint n = 0; status == TUFF_OK && n < samples; n++) {
-        status = on_processor || !m->opened->device ? net_evaluate(net, m->opened->context, in, out, &error)
+        status = on_processor || !m->opened->device ? net_evaluate(net, m->opened->context, in, out, &told, &error)
                                                     : net_run(net, m->opened->device, in, out, &error);
         for (uint32_t i = 0; i < net->input_count; i++) in[i] = (const uint8_t *)in[i] + net_bytes(net, net->inputs[i]);
         for (uint32_t i = 0; i < net->output_count; i++)
             if (out[i]) out[i] = (uint8_t *)out[i] + net_bytes(net, net->outputs[i]);
     }
     if (status != TUFF_OK) jni_throw(env, status, &error);
+}
+
+NATIVE(jint, Model, Submissions)(JNIEnv *env, jclass class, jlong handle)
+{
+    struct tuff_executable *executable = ((const struct model *)jni_pointer(handle))->net.executable;
+    (void)env, (void)class;
+    return executable ? (jint)tuff_program_counts(tuff_executable_program(executable)).submissions : 0;
 }
 
 /* ---- pictures --------------------------------------------------------------------------------------------------------------------------- */

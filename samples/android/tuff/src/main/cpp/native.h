@@ -71,9 +71,9 @@ tuff_status net_compile(struct net *net, struct tuff_device *device, const struc
 /* inputs[i]: net_bytes of input i; outputs[i] likewise, or NULL: of no interest. */
 tuff_status net_run(struct net *net, struct tuff_device *device, const void *const *inputs, void *const *outputs,
                     struct tuff_error *error);
-/* The same by the operators' definitions. context: for messages. */
+/* The same by the operators' definitions. context: for messages. progress may be NULL. */
 tuff_status net_evaluate(const struct net *net, struct tuff_context *context, const void *const *inputs,
-                         void *const *outputs, struct tuff_error *error);
+                         void *const *outputs, const struct tuff_progress *progress, struct tuff_error *error);
 
 /* ---- frame.c: camera frames --------------------------------------------------------------------------------------------------------- */
 

@@ -116,7 +116,7 @@ static struct tuff_leaf_content *contents_of(const struct net *net, const void *
 }
 
 tuff_status net_evaluate(const struct net *net, struct tuff_context *context, const void *const *inputs,
-                         void *const *outputs, struct tuff_error *error)
+                         void *const *outputs, const struct tuff_progress *progress, struct tuff_error *error)
 {
     double *results[TUFF_MODEL_OUTPUTS] = {0};
     struct tuff_evaluate_params params = {
@@ -124,6 +124,7 @@ tuff_status net_evaluate(const struct net *net, struct tuff_context *context, co
     struct tuff_leaf_content *contents = contents_of(net, inputs, &params.leaf_count);
     bool good = contents != NULL;
     params.leaves = contents;
+    if (progress) params.progress = *progress;
     for (uint32_t i = 0; i < net->output_count; i++) {
         if (!outputs[i]) continue;
         results[i] = calloc((size_t)elements_of(net, net->outputs[i]) + 1, sizeof *results[i]);

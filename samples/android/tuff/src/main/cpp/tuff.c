@@ -90,7 +90,7 @@ NATIVE(jlong, Tuff, Open)(JNIEnv *env, jclass class, jstring cache, jstring devi
 {
     struct tuff_error error = {0};
     struct opened *o = calloc(1, sizeof *o);
-    char *cache_text = jni_text(env, cache), *device_text = jni_text(env, device);
+    char *cache_text = jni_text(env, cache), *device_text = cache_text ? jni_text(env, device) : NULL;
     tuff_status status = o && !(*env)->ExceptionCheck(env) ? TUFF_OK : TUFF_ERR_MEMORY;
     (void)class;
     if (o) {
@@ -144,9 +144,9 @@ static jobject device_of(JNIEnv *env, const struct tuff_caps *caps)
 {
     char driver[600];
     snprintf(driver, sizeof driver, "%s %s", caps->driver_name, caps->driver_info);
-    jstring name = jni_string(env, caps->name), driver_text = jni_string(env, driver),
-            kind = jni_string(env, tuff_device_kind_name(caps->kind));
-    if (!name || !driver_text || !kind) return NULL;
+    jstring name = jni_string(env, caps->name), driver_text = name ? jni_string(env, driver) : NULL,
+            kind = driver_text ? jni_string(env, tuff_device_kind_name(caps->kind)) : NULL;
+    if (!kind) return NULL;
     return jni_new(env, "org/tuff/Device", "(Ljava/lang/String;Ljava/lang/String;Ljava/lang/String;J)V", name, driver_text,
                    kind, (jlong)memory_of(caps));
 }

@@ -20,10 +20,15 @@ public final class Model extends Handle {
 
     Model(long pointer) {
         super(pointer);
-        inputs = Collections.unmodifiableList(Arrays.asList(nativeTensors(pointer, true)));
-        outputs = Collections.unmodifiableList(Arrays.asList(nativeTensors(pointer, false)));
-        classNames = Collections.unmodifiableList(Arrays.asList(nativeClassNames(pointer)));
-        pictures = nativeTakesPictures(pointer);
+        try {
+            inputs = Collections.unmodifiableList(Arrays.asList(nativeTensors(pointer, true)));
+            outputs = Collections.unmodifiableList(Arrays.asList(nativeTensors(pointer, false)));
+            classNames = Collections.unmodifiableList(Arrays.asList(nativeClassNames(pointer)));
+            pictures = nativeTakesPictures(pointer);
+        } catch (Throwable failure) {
+            close();
+            throw failure;
+        }
     }
 
     /** An asset of the app, with the kernels that it carries ({@link Tuff#addKernels}). */
@@ -60,7 +65,14 @@ public final class Model extends Handle {
     public boolean takesPictures() { return pictures; }
 
     /** Compiles what a run needs now, which the first run would do else: seconds on a new phone, little with warm caches. */
-    public synchronized void prepare(Progress progress) { nativePrepare(pointer(), progress); }
+    public synchronized void prepare(Progress progress) {
+        long entered = enter();
+        try {
+            nativePrepare(entered, progress);
+        } finally {
+            leave();
+        }
+    }
 
     /**
      * Runs it. inputs[i]: direct, samples * inputs().get(i).bytes from its position, in native order; outputs likewise, null where one is of no interest.
@@ -68,22 +80,36 @@ public final class Model extends Handle {
      * @return nanoseconds from the call's begin to its end
      */
     public synchronized long run(ByteBuffer[] inputs, int samples, ByteBuffer[] outputs) {
-        return run(inputs, samples, outputs, false);
+        return run(inputs, samples, outputs, false, null);
     }
 
     /** The same by the operators' definitions on the processor: one thread, double precision. For comparing answers, not speeds. */
     public synchronized long runOnProcessor(ByteBuffer[] inputs, int samples, ByteBuffer[] outputs) {
-        return run(inputs, samples, outputs, true);
+        return runOnProcessor(inputs, samples, outputs, null);
     }
 
-    private long run(ByteBuffer[] inputs, int samples, ByteBuffer[] outputs, boolean onProcessor) {
+    /** @param progress of each sample; null: none. @throws TuffException CANCELLED where it asked to stop */
+    public synchronized long runOnProcessor(ByteBuffer[] inputs, int samples, ByteBuffer[] outputs, Progress progress) {
+        return run(inputs, samples, outputs, true, progress);
+    }
+
+    private long run(ByteBuffer[] inputs, int samples, ByteBuffer[] outputs, boolean onProcessor, Progress progress) {
         long began = System.nanoTime();
         for (ByteBuffer input : inputs) Objects.requireNonNull(input, "an input");
         for (ByteBuffer output : outputs)
             if (output != null && output.isReadOnly()) throw new IllegalArgumentException("an output is read-only");
-        nativeRun(pointer(), slices(inputs, this.inputs, samples), samples, slices(outputs, this.outputs, samples), onProcessor);
+        ByteBuffer[] in = slices(inputs, this.inputs, samples), out = slices(outputs, this.outputs, samples);
+        long entered = enter();
+        try {
+            nativeRun(entered, in, samples, out, onProcessor, progress);
+        } finally {
+            leave();
+        }
         return System.nanoTime() - began;
     }
+
+    /** Of the last run on the device: for tests. */
+    synchronized int submissions() { return nativeSubmissions(pointer()); }
 
     /** A picture as the model's file says it takes them, as the only input of one sample: into `sample`, from its position. */
     public synchronized void sample(Bitmap picture, ByteBuffer sample) {
@@ -102,6 +128,7 @@ public final class Model extends Handle {
 
     private ByteBuffer sampleBuffer(ByteBuffer sample) {
         if (!pictures) throw new IllegalStateException("the model takes no pictures");
+        if (sample.isReadOnly()) throw new IllegalArgumentException("the sample is read-only");
         return slices(new ByteBuffer[] {sample}, inputs, 1)[0];
     }
 
@@ -127,7 +154,9 @@ public final class Model extends Handle {
     private static native String[] nativeClassNames(long model);
     private static native boolean nativeTakesPictures(long model);
     private static native void nativePrepare(long model, Progress progress);
-    private static native void nativeRun(long model, ByteBuffer[] inputs, int samples, ByteBuffer[] outputs, boolean onProcessor);
+    private static native void nativeRun(long model, ByteBuffer[] inputs, int samples, ByteBuffer[] outputs, boolean onProcessor,
+                                         Progress progress);
+    private static native int nativeSubmissions(long model);
     private static native void nativeSample(long model, int[] argb, int width, int height, ByteBuffer sample);
     private static native void nativeSampleFrame(long model, ByteBuffer y, ByteBuffer u, ByteBuffer v, int[] layout, ByteBuffer sample);
     private static native void nativeClose(long model);

@@ -12,7 +12,7 @@ public final class Options {
     public File cacheFolder;
     /** Index in the list, UUID, or part of a name; null: the best. */
     public String device;
-    /** Milliseconds of the device that one submission takes at most, so that the screen's own pictures come between; 0: half a second. */
+    /** Milliseconds of the device that one submission is aimed at, so that the screen's own pictures come between; 0: half a second. */
     public int submissionMillis = 8;
     public Processor processor = Processor.WITHOUT_DEVICE;
 

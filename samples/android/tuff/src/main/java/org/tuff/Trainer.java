@@ -33,16 +33,21 @@ public final class Trainer extends Handle {
      */
     public Trainer(Model backbone, List<String> classNames, long seed) {
         super(make(backbone, classNames, seed));
-        int found = -1;
-        for (int i = 0; i < backbone.outputs().size(); i++)
-            if (backbone.outputs().get(i).name.equals("features")) found = i;
-        this.backbone = backbone;
-        this.classNames = Collections.unmodifiableList(new ArrayList<>(classNames));
-        counts = new int[classNames.size()];
-        features = found;
-        sample = backbone.inputs().get(0).allocate(1);
-        outputs = new ByteBuffer[backbone.outputs().size()];
-        outputs[found] = backbone.outputs().get(found).allocate(1);
+        try {
+            int found = -1;
+            for (int i = 0; i < backbone.outputs().size(); i++)
+                if (backbone.outputs().get(i).name.equals("features")) found = i;
+            this.backbone = backbone;
+            this.classNames = Collections.unmodifiableList(new ArrayList<>(classNames));
+            counts = new int[classNames.size()];
+            features = found;
+            sample = backbone.inputs().get(0).allocate(1);
+            outputs = new ByteBuffer[backbone.outputs().size()];
+            outputs[found] = backbone.outputs().get(found).allocate(1);
+        } catch (Throwable failure) {
+            close();
+            throw failure;
+        }
     }
 
     private static long make(Model backbone, List<String> classNames, long seed) {
@@ -91,15 +96,23 @@ public final class Trainer extends Handle {
      */
     public synchronized boolean fit(int epochs, Listener listener) {
         if (epochs < 1) throw new IllegalArgumentException(epochs + " epochs");
-        cancelled = false;
-        return nativeFit(pointer(), epochs, (epoch, total, loss, accuracy)
-                                                -> (listener == null || listener.onEpoch(epoch, total, loss, accuracy)) && !cancelled);
+        long entered = enter();
+        try {
+            return nativeFit(entered, epochs, (epoch, total, loss, accuracy)
+                                                  -> (listener == null || listener.onEpoch(epoch, total, loss, accuracy)) && !cancelled);
+        } finally {
+            leave();
+            cancelled = false;
+        }
     }
 
-    /** Ends a fit at its next epoch. */
+    /** Ends a fit at its next epoch; where none runs, the next one after its first. */
     public void cancel() { cancelled = true; }
 
-    /** The whole network with the new head and class names, and the kernels of the backbone's file: one .tuff that all of Tuff's programs read. */
+    /**
+     * The whole network with the new head and class names, and all kernels that its Tuff was given ({@link Tuff#addKernels}): one .tuff that all of Tuff's
+     * programs read.
+     */
     public synchronized void save(File file) { nativeSave(pointer(), file.getPath()); }
 
     @Override void free(long pointer) { nativeClose(pointer); }

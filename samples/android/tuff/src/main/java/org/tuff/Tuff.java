@@ -14,7 +14,12 @@ public final class Tuff extends Handle {
 
     private Tuff(long pointer) {
         super(pointer);
-        device = nativeDevice(pointer);
+        try {
+            device = nativeDevice(pointer);
+        } catch (Throwable failure) {
+            close();
+            throw failure;
+        }
     }
 
     /** The version of the library, as "0.1.0". */
@@ -52,7 +57,12 @@ public final class Tuff extends Handle {
      * @return one line a family; the first word is "ok" or "WRONG" or "failed". On the processor there is nothing to compare, and no line
      */
     public synchronized List<String> selfTest(Progress progress) {
-        return Collections.unmodifiableList(Arrays.asList(nativeSelfTest(pointer(), progress)));
+        long entered = enter();
+        try {
+            return Collections.unmodifiableList(Arrays.asList(nativeSelfTest(entered, progress)));
+        } finally {
+            leave();
+        }
     }
 
     /** Library, device, driver, what is known of it, kernels and whether any model fell back to unfused ones: lines "name: value". */

@@ -162,6 +162,9 @@ public class ModelTest extends Fixture {
             for (int i = 0; i < 13 * 21; i++)
                 for (int c = 0; c < 3; c++) assertEquals(argb[i] >> 16 - 8 * c & 255, sample.get(c * 13 * 21 + i) & 255);
             thrown(IllegalArgumentException.class, () -> { model.sample(bitmap, ByteBuffer.allocateDirect(10)); return 0; });
+            thrown(IllegalArgumentException.class, () -> { model.sample(bitmap, sample.asReadOnlyBuffer()); return 0; });
+            ByteBuffer y = ByteBuffer.allocateDirect(48), u = ByteBuffer.allocateDirect(12), v = ByteBuffer.allocateDirect(12);
+            thrown(IllegalArgumentException.class, () -> { model.sample(new Frame(8, 6, 0, y, 8, 1, u, v, 4, 1), sample.asReadOnlyBuffer()); return 0; });
         }
         try (Tuff tuff = onProcessor(); Model model = Model.open(tuff, file("plain"))) {
             Classifier classifier = new Classifier(model);
@@ -236,6 +239,36 @@ public class ModelTest extends Fixture {
             Error own = new Error("of the listener");
             assertSame(own, thrown(Error.class, () -> { model.prepare((what, done, total) -> { throw own; }); return 0; }));
             model.prepare(null);
+        }
+    }
+
+    @Test public void runOnProcessorIsCancelled() {
+        try (Tuff tuff = onDevice(); Model model = Model.open(tuff, file("colour"))) {
+            ByteBuffer[] in = {model.inputs().get(0).allocate(1)}, out = outputs(model, 1);
+            List<Long> told = new ArrayList<>();
+            model.runOnProcessor(in, 1, out, (what, done, total) -> told.add(done) && done <= total);
+            assertFalse(told.isEmpty());
+            assertTrue(thrown(TuffException.class, () -> model.runOnProcessor(in, 1, out, (what, done, total) -> false)).cancelled());
+            Error own = new Error("of the listener");
+            assertSame(own, thrown(Error.class, () -> model.runOnProcessor(in, 1, out, (what, done, total) -> { throw own; })));
+        }
+    }
+
+    @Test public void listenersFindItBusy() {
+        try (Tuff tuff = onDevice(); Model model = Model.open(tuff, file("area"))) {
+            ByteBuffer[] in = {model.inputs().get(0).allocate(1)}, out = outputs(model, 1);
+            Progress closes = (what, done, total) -> {
+                model.close();
+                return true;
+            };
+            Progress runs = (what, done, total) -> model.run(in, 1, out) > 0;
+            for (Progress progress : Arrays.asList(closes, runs)) {
+                IllegalStateException e = thrown(IllegalStateException.class, () -> { model.prepare(progress); return 0; });
+                assertEquals("Model is busy: it calls this listener", e.getMessage());
+                thrown(IllegalStateException.class, () -> model.runOnProcessor(in, 1, out, progress));
+            }
+            thrown(IllegalStateException.class, () -> { model.prepare((what, done, total) -> new Trainer(model, NAMES, 1).isClosed()); return 0; });
+            model.run(in, 1, out);
         }
     }
 

@@ -12,6 +12,7 @@ import java.io.FileOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.StandardCopyOption;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -130,6 +131,49 @@ public class TrainerTest extends Fixture {
             IllegalStateException own = new IllegalStateException("of the listener");
             assertSame(own, thrown(IllegalStateException.class, () -> trainer.fit(5, (epoch, epochs, loss, accuracy) -> { throw own; })));
             assertTrue(trainer.fit(2, null));
+            trainer.cancel(); /* before a fit: of the next one */
+            int[] epochs = {0};
+            assertFalse(trainer.fit(50, (epoch, total, loss, accuracy) -> ++epochs[0] > 0));
+            assertEquals(1, epochs[0]);
+            assertTrue(trainer.fit(2, null));
+        }
+    }
+
+    @Test public void listenersFindItBusy() throws Exception {
+        File file = folder.newFile();
+        try (Tuff tuff = onDevice(); Model backbone = Model.open(tuff, file("colour")); Trainer trainer = new Trainer(backbone, NAMES, 5)) {
+            add(trainer, 6, 0);
+            List<Runnable> uses = Arrays.asList(trainer::close, () -> trainer.add(coloured(0, 1), 0), () -> trainer.fit(1, null), () -> trainer.save(file));
+            for (Runnable use : uses)
+                assertEquals("Trainer is busy: it calls this listener",
+                             thrown(IllegalStateException.class, () -> trainer.fit(5, (epoch, epochs, loss, accuracy) -> {
+                                 use.run();
+                                 return true;
+                             })).getMessage());
+            assertArrayEquals(new int[] {6, 6, 6}, trainer.counts());
+            int[] seen = {0};
+            assertTrue(trainer.fit(2, (epoch, epochs, loss, accuracy) -> { /* what else there is, is free */
+                new Classifier(backbone).classify(coloured(0, 1), 1);
+                return (seen[0] += trainer.counts()[0]) > 0;
+            }));
+            assertEquals(12, seen[0]);
+            trainer.save(file);
+        }
+    }
+
+    /** A constructor that fails leaves nothing behind. */
+    @Test public void failedConstructorsFree() {
+        List<String> names = new AbstractList<String>() {
+            @Override public String get(int index) { return NAMES.get(index); }
+            @Override public int size() { return NAMES.size(); }
+            @Override public Object[] toArray() { throw new UnsupportedOperationException("no copy"); }
+        };
+        try (Tuff tuff = onDevice()) {
+            long blocks = tuff.nativeBlocks();
+            try (Model backbone = Model.open(tuff, file("colour"))) {
+                thrown(UnsupportedOperationException.class, () -> new Trainer(backbone, names, 1));
+            }
+            assertEquals(blocks, tuff.nativeBlocks()); /* a trainer would keep the model */
         }
     }
 

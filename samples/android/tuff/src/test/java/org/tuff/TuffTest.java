@@ -52,10 +52,16 @@ public class TuffTest extends Fixture {
 
     @Test public void submissionsAreCut() {
         Options options = options(Options.Processor.NEVER);
-        options.submissionMillis = 1;
-        try (Tuff tuff = Tuff.open(options); Model model = Model.open(tuff, file("colour"))) {
-            model.run(new ByteBuffer[] {model.inputs().get(0).allocate(1)}, 1, ModelTest.outputs(model, 1));
+        int[] submissions = new int[2];
+        for (int k = 0; k < 2; k++) {
+            options.submissionMillis = k; /* 0: half a second */
+            try (Tuff tuff = Tuff.open(options); Model model = Model.open(tuff, file("long"))) {
+                assertEquals(0, model.submissions());
+                model.run(new ByteBuffer[] {model.inputs().get(0).allocate(1)}, 1, ModelTest.outputs(model, 1));
+                submissions[k] = model.submissions();
+            }
         }
+        assertTrue(Arrays.toString(submissions), submissions[0] > 0 && submissions[0] < submissions[1]);
         options.submissionMillis = -1;
         assertEquals("TUFF_ERR_USAGE", thrown(TuffException.class, () -> Tuff.open(options)).status());
     }
@@ -77,6 +83,18 @@ public class TuffTest extends Fixture {
             for (String line : lines) assertTrue(line, line.startsWith("ok "));
             assertTrue(told.size() >= lines.size());
             assertTrue(tuff.report(), tuff.report().contains("self-test: all right"));
+        }
+    }
+
+    @Test public void listenersFindItBusy() {
+        try (Tuff tuff = onDevice()) {
+            assertEquals("Tuff is busy: it calls this listener", thrown(IllegalStateException.class, () -> tuff.selfTest((what, done, total) -> {
+                tuff.close();
+                return true;
+            })).getMessage());
+            thrown(IllegalStateException.class, () -> tuff.selfTest((what, done, total) -> tuff.report().isEmpty()));
+            assertFalse(tuff.isClosed());
+            assertTrue(tuff.report().contains("self-test: not run")); /* and free again */
         }
     }
 

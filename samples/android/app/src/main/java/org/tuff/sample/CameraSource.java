@@ -110,6 +110,8 @@ final class CameraSource implements FrameSource {
         try (Image image = from.acquireLatestImage()) {
             Sink to = sink;
             if (image != null && to != null) to.frame(Frame.of(image, rotation(sensorDegrees, degrees(display.getRotation()), facesUser)));
+        } catch (IllegalArgumentException unknown) {
+            lost(context.getString(R.string.camera_frames, unknown.getMessage()));
         } catch (IllegalStateException closed) {
             // the reader was closed between the call and this: there is no frame
         }

@@ -137,9 +137,7 @@ final class Engine implements FrameSource.Sink {
             findFeatures();
             resume();
             shipped.prepare(this::preparing);
-            boolean ownOne = state().own && state().taught != null;
-            if (ownOne) openOwn();
-            choose(ownOne ? own : shipped);
+            boolean ownOne = choose(state().own && state().taught != null);
             test(false);
             update(s -> {
                 s.phase = State.Phase.READY;
@@ -171,7 +169,30 @@ final class Engine implements FrameSource.Sink {
         }
     }
 
-    private void choose(Model model) {
+    /**
+     * The taught model answers from now on, or the shipped one: where the taught one's file cannot be used, too, with a notice.
+     * @return whether it is the taught one
+     */
+    private boolean choose(boolean ownOne) {
+        try {
+            if (ownOne && own == null) {
+                own = Model.open(tuff, state().taught);
+                own.prepare(this::preparing);
+            }
+            if (ownOne) begin(own);
+        } catch (RuntimeException failure) {
+            if (closed) throw failure;
+            if (own != null) own.close();
+            own = null;
+            begin(shipped);
+            update(s -> s.notice = context.getString(R.string.not_opened, sentence(failure)));
+            return false;
+        }
+        if (!ownOne) begin(shipped);
+        return ownOne;
+    }
+
+    private void begin(Model model) {
         classifier = new Classifier(model);
         // the first run of a program takes what no other one does: no time to be shown
         if (!tuff.onProcessor()) classifier.classify(Bitmap.createBitmap(8, 8, Bitmap.Config.ARGB_8888), 1);
@@ -181,6 +202,7 @@ final class Engine implements FrameSource.Sink {
     private void resume() {
         Lesson before = outputs == null || !state().names.isEmpty() ? null : Lesson.read(lessonFile(), shipped.outputs().get(features).bytes);
         if (before == null || before.indexes.isEmpty()) return;
+        before.number = state().lesson;
         lesson = before;
         update(s -> {
             s.names = before.names;
@@ -200,13 +222,6 @@ final class Engine implements FrameSource.Sink {
                 update(s -> s.notice = context.getString(R.string.not_written, sentence(failure)));
             }
         });
-    }
-
-    private void openOwn() {
-        if (own != null) own.close();
-        own = null;
-        own = Model.open(tuff, state().taught);
-        own.prepare(this::preparing);
     }
 
     private void free() {
@@ -360,9 +375,9 @@ final class Engine implements FrameSource.Sink {
             long nanos = 0;
             try (Tuff processor = Tuff.open(with);
                  Model model = file == null ? Model.open(processor, context.getAssets(), ASSET) : Model.open(processor, file)) {
-                Classifier definitions = new Classifier(model);
-                definitions.classify(picture, 1);
-                nanos = definitions.runNanos();
+                ByteBuffer[] of = {model.inputs().get(0).allocate(1)};
+                model.sample(picture, of[0]);
+                nanos = model.runOnProcessor(of, 1, new ByteBuffer[model.outputs().size()], (what, done, total) -> !closed && number == newest.get());
             } catch (IOException | RuntimeException | OutOfMemoryError failure) {
                 // the screen shows no time then
             }
@@ -384,11 +399,19 @@ final class Engine implements FrameSource.Sink {
                 fail(failure);
             }
         });
-        try {
-            if (looked != null) looked.get();
-        } catch (InterruptedException | ExecutionException ended) {
-            Thread.currentThread().interrupt();
+        boolean interrupted = false, ended = looked == null;
+        while (!ended) {
+            try {
+                looked.get();
+                ended = true;
+            } catch (InterruptedException later) {
+                interrupted = true; // the planes are in use until it has been looked at
+            } catch (ExecutionException failed) {
+                ended = true;
+                submit(() -> fail(failed.getCause()));
+            }
         }
+        if (interrupted) Thread.currentThread().interrupt();
     }
 
     @Override public void lost(String sentence) {
@@ -408,11 +431,11 @@ final class Engine implements FrameSource.Sink {
         float smooth = rate < 0.2f ? 0 : before.framesPerSecond == 0 ? rate : 0.9f * before.framesPerSecond + 0.1f * rate;
         if (before.tab == State.Tab.TEACH) {
             int index = before.series;
-            if (index >= 0 && now - lastTaken >= SERIES_NANOS) {
+            if (index >= 0 && before.lesson == lesson.number && now - lastTaken >= SERIES_NANOS) {
                 lastTaken = now;
                 shipped.sample(frame, sample);
                 take(index);
-                if (state().counts[index] >= PICTURES) update(s -> s.series = -1);
+                if (lesson.counts()[index] >= PICTURES) update(s -> s.series = -1);
             }
             update(s -> s.picture = picture);
             return;
@@ -431,12 +454,17 @@ final class Engine implements FrameSource.Sink {
 
     void teach(List<String> names) {
         update(s -> {
+            s.lesson++;
             s.names = Collections.unmodifiableList(new ArrayList<>(names));
             s.counts = new int[names.size()];
             s.teach = State.Teach.COLLECT;
             s.notice = "";
         });
-        work(() -> lesson = new Lesson(names));
+        int number = state().lesson;
+        work(() -> {
+            lesson = new Lesson(names);
+            lesson.number = number;
+        });
     }
 
     /** Back to names, or to the pictures of a finished training. */
@@ -457,8 +485,10 @@ final class Engine implements FrameSource.Sink {
             s.busy = true;
             s.notice = "";
         });
+        int number = state().lesson;
         for (Uri uri : uris)
             work(() -> {
+                if (number != state().lesson) return;
                 Bitmap picture = read(uri);
                 if (picture == null || outputs == null) return;
                 shipped.sample(picture, sample);
@@ -469,7 +499,9 @@ final class Engine implements FrameSource.Sink {
     }
 
     void undo(int index) {
+        int number = state().lesson;
         work(() -> {
+            if (number != state().lesson) return;
             lesson.remove(index);
             count();
         });
@@ -485,7 +517,9 @@ final class Engine implements FrameSource.Sink {
 
     private void count() {
         int[] counts = lesson.counts();
-        update(s -> s.counts = counts);
+        update(s -> {
+            if (s.lesson == lesson.number) s.counts = counts;
+        });
     }
 
     void train() {
@@ -500,25 +534,38 @@ final class Engine implements FrameSource.Sink {
             s.notice = "";
         });
         work(() -> {
-            File file = new File(SharedFiles.folder(context), TAUGHT), written = new File(context.getCacheDir(), TAUGHT);
-            try (Trainer trainer = new Trainer(shipped, lesson.names, 1)) {
-                for (int i = 0; i < lesson.indexes.size(); i++) trainer.add(lesson.features.get(i), lesson.indexes.get(i));
-                trainer.fit(EPOCHS, this::epoch);
+            try {
+                fit();
+            } catch (IOException | RuntimeException | OutOfMemoryError failure) {
                 if (closed) return;
-                trainer.save(written);
+                boolean ownOne = choose(state().own);
+                update(s -> {
+                    s.own = ownOne;
+                    s.teach = State.Teach.COLLECT;
+                    s.notice = context.getString(R.string.not_trained, sentence(failure));
+                });
             }
-            if (own != null) own.close(); // no file is replaced under a model
-            own = null;
-            if (!written.renameTo(file)) throw new IOException(context.getString(R.string.not_written, file.getPath()));
-            update(s -> s.taught = file);
-            openOwn();
-            choose(own);
-            update(s -> {
-                s.teach = State.Teach.TAUGHT;
-                s.own = true;
-                s.answers = Collections.emptyList();
-                s.referenceNanos = 0;
-            });
+        });
+    }
+
+    private void fit() throws IOException {
+        File file = new File(SharedFiles.folder(context), TAUGHT), written = new File(context.getCacheDir(), TAUGHT);
+        try (Trainer trainer = new Trainer(shipped, lesson.names, 1)) {
+            for (int i = 0; i < lesson.indexes.size(); i++) trainer.add(lesson.features.get(i), lesson.indexes.get(i));
+            trainer.fit(EPOCHS, this::epoch);
+            if (closed) return;
+            trainer.save(written);
+        }
+        if (own != null) own.close(); // no file is replaced under a model
+        own = null;
+        if (!written.renameTo(file)) throw new IOException(context.getString(R.string.not_written, file.getPath()));
+        update(s -> s.taught = file);
+        boolean ownOne = choose(true);
+        update(s -> {
+            s.teach = State.Teach.TAUGHT;
+            s.own = ownOne;
+            s.answers = Collections.emptyList();
+            s.referenceNanos = 0;
         });
     }
 
@@ -539,16 +586,15 @@ final class Engine implements FrameSource.Sink {
     /** The taught model answers, or the shipped one. */
     void use(boolean ownOne) {
         work(() -> {
-            if (ownOne && own == null) openOwn();
-            choose(ownOne ? own : shipped);
+            update(s -> s.notice = "");
+            boolean chosen = choose(ownOne);
             newest.incrementAndGet();
             update(s -> {
-                s.own = ownOne;
+                s.own = chosen;
                 s.picture = null;
                 s.answers = Collections.emptyList();
                 s.runNanos = s.referenceNanos = 0;
                 s.referenceRuns = false;
-                s.notice = "";
             });
         });
     }
@@ -557,7 +603,7 @@ final class Engine implements FrameSource.Sink {
     void save(Uri to) {
         work(() -> {
             ContentResolver resolver = context.getContentResolver();
-            try (InputStream in = new FileInputStream(state().taught); OutputStream out = resolver.openOutputStream(to, "w")) {
+            try (InputStream in = new FileInputStream(state().taught); OutputStream out = resolver.openOutputStream(to, "wt")) {
                 if (out == null) throw new FileNotFoundException(to.toString());
                 byte[] part = new byte[1 << 16];
                 for (int n; (n = in.read(part)) > 0;) out.write(part, 0, n);

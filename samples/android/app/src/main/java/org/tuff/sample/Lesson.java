@@ -21,6 +21,7 @@ import java.util.List;
 final class Lesson {
     private static final int MAGIC = 0x54554c31; // of this form of the file
     final List<String> names;
+    int number; // State.lesson, when it was begun
     final List<ByteBuffer> features = new ArrayList<>();
     final List<Integer> indexes = new ArrayList<>();
 

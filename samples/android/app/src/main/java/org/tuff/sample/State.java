@@ -48,6 +48,8 @@ final class State implements Cloneable {
     /** The shipped model has features to teach a head on. */
     boolean teachable;
     Teach teach = Teach.NAMES;
+    /** Number of what is taught: those before it are of no interest any more. */
+    int lesson;
     List<String> names = Collections.emptyList();
     int[] counts = {};
     /** The class that a series of frames goes to; -1: none. */

@@ -114,6 +114,10 @@ public class MainActivityTest {
             screen.touch(R.id.camera);
             screen.settle();
             assertNotNull(screen.camera);
+            Thread.currentThread().interrupt(); // waits in spite of it: a frame's memory is the camera's
+            screen.camera.frame(Screen.frame(Screen.thing(0, 0), 0));
+            assertEquals(3, screen.state().answers.size());
+            assertTrue(Thread.interrupted());
             for (int i = 0; i < 4; i++) screen.camera.frame(Screen.frame(Screen.thing(i % 2, i), 90 * i));
             screen.settle();
             assertEquals(3, screen.state().answers.size());

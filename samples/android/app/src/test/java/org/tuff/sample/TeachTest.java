@@ -1,5 +1,6 @@
 package org.tuff.sample;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
@@ -16,6 +17,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.nio.file.Files;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.concurrent.CountDownLatch;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
@@ -204,6 +207,59 @@ public class TeachTest {
             screen.touch(R.id.morePictures);
             screen.settle();
             assertEquals(PICTURES, screen.state().counts[0]);
+        }
+    }
+
+    /** What was asked for the classes before has no say in the new ones. */
+    @Test public void otherClassesBeginAnew() throws Exception {
+        try (Screen screen = Screen.open()) {
+            begin(screen, "Disc", "Square");
+            pictures(screen, 1);
+            CountDownLatch go = new CountDownLatch(1);
+            Engine engine = screen.activity().engine;
+            engine.worker.submit(() -> { go.await(); return 0; });
+            engine.undo(0);
+            engine.add(0, Collections.singletonList(Uri.parse("content://test/none")));
+            engine.teach(Arrays.asList("A", "B", "C"));
+            go.countDown();
+            screen.settle();
+            assertArrayEquals(new int[3], screen.state().counts);
+            assertEquals("", screen.state().notice);
+            assertEquals("C: 0 of 20", screen.rowText(R.id.row3));
+            pictures(screen, 3);
+            assertArrayEquals(new int[] {PICTURES, PICTURES, PICTURES}, screen.state().counts);
+        }
+    }
+
+    @Test public void failuresOfATrainingAndOfItsFileAreNotices() throws Exception {
+        File inTheWay = new File(Screen.app().getCacheDir(), Engine.TAUGHT), taught = new File(SharedFiles.folder(Screen.app()), Engine.TAUGHT);
+        try (Screen screen = Screen.open()) {
+            begin(screen, "Disc", "Square");
+            pictures(screen, 2);
+            assertTrue(inTheWay.mkdir());
+            screen.touch(R.id.train);
+            screen.settle();
+            assertEquals(State.Phase.READY, screen.state().phase);
+            assertEquals(State.Teach.COLLECT, screen.state().teach);
+            assertTrue(screen.text(R.id.banner), screen.text(R.id.banner).startsWith("The training failed: "));
+            assertTrue(inTheWay.delete());
+            screen.touch(R.id.train);
+            screen.settle();
+            assertTrue(screen.state().own);
+            assertTrue(taught.delete()); // a new file: the old one is in use
+            Files.write(taught.toPath(), new byte[1000]);
+            screen.activity().engine.open(false);
+            screen.settle();
+            assertEquals(State.Phase.READY, screen.state().phase);
+            assertFalse(screen.state().own);
+            assertTrue(screen.text(R.id.banner), screen.text(R.id.banner).startsWith("Your classes could not be read: "));
+            screen.touch(R.id.tabClassify);
+            screen.settle();
+            assertEquals("", screen.text(R.id.banner));
+            screen.touch(R.id.useOther);
+            screen.settle();
+            assertFalse(screen.state().own);
+            assertTrue(screen.text(R.id.banner), screen.text(R.id.banner).startsWith("Your classes could not be read: "));
         }
     }
 
