@@ -402,6 +402,7 @@ static tuff_status copy_descriptor(const struct tuff_device *device, const struc
 {
     *copy = kinds[handle->kind].descriptor ? tuff_os_descriptor_copy(handle->fd) : -1;
     if (*copy >= 0 || !kinds[handle->kind].descriptor) return TUFF_OK;
+    if (*copy == -2) return tuff_fail(device->context, error, TUFF_ERR_MEMORY, "the process has too many open files");
     return tuff_refuse(device->context, error, "there is no open file descriptor %d", handle->fd);
 }
 

@@ -78,7 +78,8 @@ void *tuff_os_library_open(const char *name);
 void (*tuff_os_library_symbol(void *library, const char *name))(void);
 void tuff_os_library_close(void *library); /* NULL is legal */
 
-/* File descriptors of the app's. A copy of one; -1: it is closed, or the system has none. Bytes of what it stands for; 0: not known. */
+/* File descriptors of the app's. A copy of one; -1: it is closed, or the system has none; -2: the process may open no more.
+ * Bytes of what it stands for; 0: not known. */
 int tuff_os_descriptor_copy(int descriptor);
 void tuff_os_descriptor_close(int descriptor); /* -1 is legal */
 uint64_t tuff_os_descriptor_bytes(int descriptor);

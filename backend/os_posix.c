@@ -685,7 +685,11 @@ void tuff_os_library_close(void *library)
     if (library) dlclose(library);
 }
 
-int tuff_os_descriptor_copy(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
+int tuff_os_descriptor_copy(int descriptor)
+{
+    const int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 && errno != EBADF ? -2 : copy;
+}
 
 void tuff_os_descriptor_close(int descriptor)
 {
@@ -694,7 +698,10 @@ void tuff_os_descriptor_close(int descriptor)
 
 uint64_t tuff_os_descriptor_bytes(int descriptor)
 {
-    off_t end = lseek(descriptor, 0, SEEK_END);
+    struct stat told;
+    if (!fstat(descriptor, &told) && told.st_size > 0) return (uint64_t)told.st_size;
+    const off_t was = lseek(descriptor, 0, SEEK_CUR), end = lseek(descriptor, 0, SEEK_END); /* a dma-buf of older Linux */
+    if (was >= 0) (void)!lseek(descriptor, was, SEEK_SET);
     return end > 0 ? (uint64_t)end : 0;
 }
 

@@ -27,7 +27,6 @@ struct pack {
     struct kernel *kernels; /* [arena] */
     uint32_t count;
     struct tuff_lookup lookup; /* kernels by the first word of their key */
-    uint64_t hash;             /* of all that was added: part of the keys of the device's cache */
     struct tuff_caps *classes; /* [arena] that is recorded for */
     uint32_t class_count;
     char missing[64];
@@ -79,7 +78,6 @@ static bool add(struct pack *pack, const struct tuff_spirv_key *key, const void 
     if (!copy) return false;
     (void)!tuff_lookup_add(&pack->lookup, &pack->arena, key->words[0], pack->count); /* there is room */
     pack->kernels[pack->count++] = (struct kernel){*key, copy, words};
-    pack->hash = tuff_hash(tuff_hash(pack->hash, key->words, sizeof key->words), copy, words * sizeof *copy);
     return true;
 }
 
@@ -227,18 +225,21 @@ tuff_status tuff_packed_for(struct tuff_context *context, const struct tuff_plan
                             struct tuff_error *error)
 {
     const struct pack *pack = pack_of(context);
+    uint64_t hash = 0; /* of these very kernels: what else the context has does not part them from the device's cache */
     *packed = (struct tuff_packed){.missing = ""};
     for (uint32_t i = 0; i < plan->kernel_count && !packed->missing[0]; i++) {
         struct tuff_spirv_key key;
         TUFF_TRY(tuff_kernel_key(context, &plan->kernels[i], NULL, &key, error));
         tuff_os_mutex_lock(pack->lock);
-        if (!find(pack, &key)) snprintf(packed->missing, sizeof packed->missing, "%s", plan->kernels[i].file);
+        const struct kernel *found = find(pack, &key);
+        if (found)
+            hash = tuff_hash(hash, found->spirv, found->words * sizeof *found->spirv);
+        else
+            snprintf(packed->missing, sizeof packed->missing, "%s", plan->kernels[i].file);
         tuff_os_mutex_unlock(pack->lock);
     }
     if (packed->missing[0]) return TUFF_OK;
-    tuff_os_mutex_lock(pack->lock);
-    snprintf(packed->version, sizeof packed->version, "packs %016llx", (unsigned long long)pack->hash);
-    tuff_os_mutex_unlock(pack->lock);
+    snprintf(packed->version, sizeof packed->version, "packs %016llx", (unsigned long long)hash);
     packed->compiler = (struct tuff_compiler){
         .struct_size = sizeof packed->compiler, .user = context, .version = packed->version, .compile = give};
     return TUFF_OK;

@@ -133,8 +133,9 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_vulkan_memory_export(struct tuff_buffe
                                                                struct tuff_error *error);
 /* A buffer of what the handle stands for. A descriptor is taken (handle->kind becomes TUFF_HANDLE_NONE) when this succeeds, and else
  * stays the caller's; a HANDLE stays the caller's, an AHardwareBuffer is acquired until the buffer's end, and a host pointer (it and
- * its bytes multiples of minImportedHostPointerAlignment) stays allocated until then. Memory that the app allocated through Vulkan:
- * without VkMemoryDedicatedAllocateInfo. A picture is no VkBuffer (tuff_vulkan_buffer: VK_NULL_HANDLE): tuff_executable_set_buffer
+ * its bytes multiples of minImportedHostPointerAlignment) stays allocated until then. The end is at once when the
+ * last ticket that used the buffer has been waited for (tuff_device_wait) ahead of tuff_buffer_release, and else some time after it. Memory
+ * that the app allocated through Vulkan: without VkMemoryDedicatedAllocateInfo. A picture is no VkBuffer (tuff_vulkan_buffer: VK_NULL_HANDLE): tuff_executable_set_buffer
  * alone reads it, as bytes [height, width, 4].
  * Errors: USAGE (closed, taken before, sizes, another device), UNSUPPORTED, DEVICE_MEMORY, MEMORY, DRIVER. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_vulkan_memory_import(struct tuff_device *device, struct tuff_handle *handle,

@@ -306,8 +306,6 @@ BUILD(non_max_suppression)
     const struct tuff_shape wanted = TUFF_SHAPE(s->dim[0], s->dim[2], 4);
     if (s->rank != 3 || !tuff_shape_equal(&o->in[0].shape, &wanted)) return tuff_on_bad(o, "boxes and scores do not fit");
     const uint32_t n = s->dim[2];
-    if ((double)tuff_shape_count(s) * fmin(n, most ? most[0] : 0) > 0x1p26)
-        return tuff_on_refuse(o, "of so many boxes it is not covered");
     const bool centre = tuff_on_int(o, "center_point_box", 0);
     double *found = tuff_on_alloc(o, ((size_t)tuff_shape_count(s) * 3 + 1) * sizeof *found);
     bool *gone = tuff_on_alloc(o, n + 1);
@@ -321,6 +319,7 @@ BUILD(non_max_suppression)
             for (uint32_t i = 0; i < n; i++)
                 if (!gone[i] && (!least || score[i] > least[0]) && (best == n || score[i] > score[best])) best = i;
             if (best == n) break;
+            if ((double)count * n > 0x1p26) return tuff_on_refuse(o, "of so many boxes it is not covered");
             for (uint32_t i = 0; i < n; i++)
                 if (i == best || overlap(box + 4 * best, box + 4 * i, centre) > (iou ? iou[0] : 0)) gone[i] = true;
             const double line[3] = {row / s->dim[1], row % s->dim[1], best};
@@ -349,7 +348,13 @@ BUILD(tf_idf)
         width = places->ints.at[i] >= width ? (uint32_t)places->ints.at[i] + 1 : width;
     }
     if (shape.rank > 2) return tuff_on_bad(o, "it has %u axes", shape.rank);
-    if (!(((double)rows * n * pool->ints.count + 1) * (counts->ints.count + 1.0) * (1 + (double)skips) < 0x1p28))
+    double work = 1; /* of a row and a skip */
+    for (uint32_t length = 1; length <= counts->ints.count; length++) {
+        const double from = (double)counts->ints.at[length - 1],
+                     to = length < counts->ints.count ? (double)counts->ints.at[length] : pool->ints.count;
+        work += from >= 0 && from < to && to <= pool->ints.count ? 1 + (n + 1.0) * (to - from) : 1;
+    }
+    if (!(rows * work * (1 + (double)skips) < 0x1p28))
         return tuff_on_refuse(o, "of so many numbers and n-grams it is not covered");
     double *y = tuff_on_alloc(o, ((size_t)rows * width + 1) * sizeof *y);
     for (uint32_t r = 0; y && r < rows; r++)

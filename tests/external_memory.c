@@ -8,6 +8,7 @@
 #include <string.h>
 
 #ifndef _WIN32
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -186,7 +187,17 @@ static void refuse_descriptors(struct backend_test *test, struct tuff_device *ot
     refuse(test, other, changed, TUFF_ERR_USAGE, "at most the");
     changed = handle;
     changed.memory_bytes = UINT64_C(1) << 40;
+#ifndef _WIN32
+    struct rlimit limit, none;
+    if (lseek(handle.fd, 5, SEEK_SET) != 5 || getrlimit(RLIMIT_NOFILE, &limit)) abort();
     refuse(test, other, changed, TUFF_ERR_USAGE, "the file descriptor's memory has");
+    backend_check(test, lseek(handle.fd, 0, SEEK_CUR) == 5, "measuring moved the file position");
+    none = limit;
+    none.rlim_cur = 1; /* descriptors that are open stay */
+    if (setrlimit(RLIMIT_NOFILE, &none)) abort();
+    refuse(test, other, handle, TUFF_ERR_MEMORY, "too many open files");
+    if (setrlimit(RLIMIT_NOFILE, &limit)) abort();
+#endif
     changed = handle;
     changed.bytes = 6;
     refuse(test, other, changed, TUFF_ERR_USAGE, "whole words");
@@ -245,23 +256,29 @@ static void refuse_copies(struct backend_test *test, struct tuff_device *other)
                    &error);
     const struct {
         const char *what, *part;
-        tuff_status status;
-        struct tuff_error error;
+        struct tuff_executable *run;
+        const char *name;
+        struct tuff_buffer *buffer;
+        uint64_t offset;
+        bool get;
     } cases[] = {
-#define CASE(what, part, call) {what, part, call, error}
-        CASE("another device's", "of another device", tuff_executable_set_buffer(net.run, "x", theirs, 0, NULL, &error)),
-        CASE("beyond the end", "at offset 8", tuff_executable_set_buffer(net.run, "x", own, 8, NULL, &error)),
-        CASE("far beyond", "at offset", tuff_executable_set_buffer(net.run, "x", own, UINT64_MAX - 3, NULL, &error)),
-        CASE("no such input", "has no 'z'", tuff_executable_set_buffer(net.run, "z", own, 0, NULL, &error)),
-        CASE("no buffer", "buffer", tuff_executable_set_buffer(net.run, "x", NULL, 0, NULL, &error)),
-        CASE("before a run", "not there yet", tuff_executable_get_buffer(net.run, "output0", own, 0, NULL, &error)),
-        CASE("a place beyond", "at offset 4", tuff_executable_get_buffer(net.run, "output0", own, 4, NULL, &error)),
-        CASE("no executable", "NULL", tuff_executable_get_buffer(NULL, "output0", own, 0, NULL, &error)),
+        {"another device's", "of another device", net.run, "x", theirs, 0, false},
+        {"beyond the end", "at offset 8", net.run, "x", own, 8, false},
+        {"far beyond", "at offset", net.run, "x", own, UINT64_MAX - 3, false},
+        {"no such input", "has no 'z'", net.run, "z", own, 0, false},
+        {"no buffer", "buffer", net.run, "x", NULL, 0, false},
+        {"before a run", "not there yet", net.run, "output0", own, 0, true},
+        {"a place beyond", "at offset 4", net.run, "output0", own, 4, true},
+        {"no executable", "NULL", NULL, "output0", own, 0, true},
     };
-    for (size_t i = 0; i < TUFF_COUNT(cases); i++)
-        backend_check(test, cases[i].status == TUFF_ERR_USAGE && strstr(cases[i].error.message, cases[i].part),
-                      "%s: expected USAGE with '%s', got %s: %s", cases[i].what, cases[i].part,
-                      tuff_status_name(cases[i].status), cases[i].error.message);
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        tuff_status (*call)(struct tuff_executable *, const char *, struct tuff_buffer *, uint64_t, uint64_t *,
+                            struct tuff_error *) = cases[i].get ? tuff_executable_get_buffer : tuff_executable_set_buffer;
+        const tuff_status status = call(cases[i].run, cases[i].name, cases[i].buffer, cases[i].offset, NULL, &error);
+        backend_check(test, status == TUFF_ERR_USAGE && strstr(error.message, cases[i].part),
+                      "%s: expected USAGE with '%s', got %s: %s", cases[i].what, cases[i].part, tuff_status_name(status),
+                      error.message);
+    }
     tuff_buffer_release(own);
     tuff_buffer_release(theirs);
     external_net_close(&net);

@@ -278,6 +278,51 @@ static void test_operands(struct loaders_test *test)
     }
 }
 
+/* Of 8400 boxes, all of them may be kept: those whose score is above the least are what takes time. */
+static void test_many_boxes(struct loaders_test *test)
+{
+    const int64_t boxes[3] = {1, 8400, 4}, scores[3] = {1, 1, 8400}, most[1] = {8400};
+    for (int all = 0; all < 2; all++) {
+        struct onnx_bytes graph = {.count = 0}, n = {.count = 0};
+        const float iou[1] = {0.5f}, least[1] = {all ? -1.0f : 1.0f};
+        onnx_node(&graph, "ConstantOfShape", NULL, "bs", NULL, "b");
+        onnx_node(&graph, "ConstantOfShape", NULL, "ss", NULL, "s");
+        for (int i = 0; i < 5; i++) onnx_text(&n, 1, (const char *[]){"b", "s", "m", "i", "l"}[i]);
+        onnx_text(&n, 2, "y");
+        onnx_text(&n, 4, "NonMaxSuppression");
+        onnx_message(&graph, 1, &n);
+        onnx_tensor(&graph, 5, "bs", 3, 7, boxes, sizeof boxes);
+        onnx_tensor(&graph, 5, "ss", 3, 7, scores, sizeof scores);
+        onnx_tensor(&graph, 5, "m", 1, 7, most, sizeof most);
+        onnx_tensor(&graph, 5, "i", 1, 1, iou, sizeof iou);
+        onnx_tensor(&graph, 5, "l", 1, 1, least, sizeof least);
+        onnx_value_info(&graph, 12, "y", 3, 7);
+        expect_build(test, "8400 boxes", &graph, NULL, all ? TUFF_ERR_UNSUPPORTED : TUFF_OK, all ? "so many boxes" : NULL);
+    }
+}
+
+/* As many lengths of n-grams as numbers in the pool, all but the first of which have none. */
+static void test_many_lengths(struct loaders_test *test)
+{
+    enum { POOL = 1000 };
+    static const char *const names[] = {"ngram_counts", "ngram_indexes", "pool_int64s"};
+    static const int64_t text[300];
+    struct onnx_bytes graph = {.count = 0}, n = {.count = 0};
+    onnx_text(&n, 1, "w");
+    onnx_text(&n, 2, "y");
+    onnx_text(&n, 4, "TfIdfVectorizer");
+    for (int k = 0; k < 3; k++) {
+        struct onnx_bytes attribute = {.count = 0};
+        onnx_text(&attribute, 1, names[k]);
+        for (uint64_t i = 0; i < POOL; i++) onnx_number(&attribute, 8, k ? i : i ? POOL : 0);
+        onnx_message(&n, 5, &attribute);
+    }
+    onnx_message(&graph, 1, &n);
+    onnx_tensor(&graph, 5, "w", TUFF_COUNT(text), 7, text, sizeof text);
+    onnx_value_info(&graph, 12, "y", POOL, 1);
+    expect_build(test, "many lengths", &graph, NULL, TUFF_OK, NULL);
+}
+
 /* Numbers out of a file that places in memory follow from. */
 static void test_places(struct loaders_test *test)
 {
@@ -322,6 +367,8 @@ static void test_places(struct loaders_test *test)
     onnx_shaped(&graph, "s", (const int64_t[]){5, 1, 2}, 3, w, 40);
     onnx_value_info(&graph, 12, "y", 3, 7);
     expect_build(test, "boxes", &graph, NULL, TUFF_ERR_FORMAT, "do not fit");
+    test_many_boxes(test);
+    test_many_lengths(test);
     graph.count = 0;
     onnx_node(&graph, "Tile", NULL, "x", "w", "y");
     onnx_tensor(&graph, 5, "w", 1, 7, far, 8);

@@ -10,6 +10,8 @@ mnist=$shared/models/mnist-cnn/model.onnx out=$work/out.tuff
 plays() { # CLASSES or none: all plans of the file are fused
     "$build/tests/session_kernels" "$out" "$work/taught.tuff" "$@" > "$work/output" 2>&1 || fail "not all fused: $(cat "$work/output")"
 }
+printf kept > "$out.0.model" # names that are somebody's
+printf kept > "$out.0.taught"
 code=0
 "$program" "$mnist" --preset bytes -o "$out" --for floor > "$work/output" 2>&1 || code=$?
 if [ $code -ne 0 ] && grep -q "this build has none" "$work/output"; then echo "skipped: built without a shader compiler"; exit 77; fi
@@ -25,9 +27,15 @@ also "one|two"
 also 'missing "[a-z]' # told, and right all the same
 ends 0 "for mali-g52, mali-g610, floor" "$out" -o "$out" --for mali,floor # into itself; what was there stays
 plays && plays 3
+cp "$out" "$work/more.tuff"
+ends 0 "for mali-g52" "$work/more.tuff" -o "$work/more.tuff" --for mali-g52 --anew
+"$build/tests/session_kernels" "$work/more.tuff" "$work/taught.tuff" 3 > "$work/output" 2>&1 && fail "--anew left kernels of a head"
+also 'missing "[a-z]'
+[ "$(wc -c < "$work/more.tuff")" -lt "$(wc -c < "$out")" ] || fail "--anew leaves the file as large as it was"
 ends 0 "adreno618-qualcomm" "$out" -o "$work/all.tuff"
 also "powervr"
-[ "$(wc -c < "$work/all.tuff")" -ge "$(wc -c < "$out")" ] || fail "all classes take less than some"
+[ $(($(wc -c < "$work/all.tuff") + 64)) -ge "$(wc -c < "$out")" ] || # the last section ends where it ends
+    fail "all classes take less than some"
 if command -v python3 > /dev/null 2>&1; then
     lite() { # MODEL MOST: so many of ten may have another best class
         ends 0 "1000 classes, softmax added, batches of 8" "$1" --preset lite --labels "$shared/models/efficientnet-lite0/labels.json" -o "$out" --for floor
@@ -71,5 +79,7 @@ ends 1 "kind is missing" "$mnist" -o "$work/x.tuff" --preset bytes --for "$work/
 ends 1 "missing.caps: cannot be read" "$mnist" -o "$work/x.tuff" --preset bytes --for "$work/missing.caps"
 ends 1 "$work/missing" "$mnist" -o "$work/missing/x.tuff" --preset bytes
 ends 1 "not a checkpoint, model or executable" "$0" -o "$work/x.tuff"
-[ ! -e "$work/x.tuff" ] && [ ! -e "$out.model" ] && [ ! -e "$out.taught" ] || fail "something was left behind: $(ls "$work")"
+[ "$(cat "$out.0.model" "$out.0.taught")" = keptkept ] || fail "files that were there were lost"
+rm "$out.0.model" "$out.0.taught"
+[ ! -e "$work/x.tuff" ] && [ -z "$(ls "$work" | grep -E '(model|taught|part)$')" ] || fail "something was left behind: $(ls "$work")"
 [ $failures -eq 0 ] && echo "pack_program.sh: no failures"

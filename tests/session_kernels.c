@@ -2,12 +2,17 @@
  * missing the plan is the plain one, and the report says so. Damaged files and failing allocations give a status. Caps as text. With
  * arguments (pack_program.sh): the model file alone, predicting and taught, without a compiler; everything runs fused. */
 #include "backend/container.h"
+#include "backend/handover.h"
 #include "samples/common/teach.h"
 #include "tests/loaders_support.h"
 #include "tests/train_help.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifndef _WIN32
+#include <signal.h>
+#include <sys/resource.h>
+#endif
 
 enum { SAMPLES = 40 }; /* in batches of 16: the last one has 8 */
 enum { PREDICTED = 5 };
@@ -268,6 +273,34 @@ static void close_small(struct small *small, struct tuff_context *context)
     tuff_context_destroy(context);
 }
 
+/* What the device's cache goes by is the kernels of the plan, whatever else the context has. */
+static void test_cache(struct kernels_test *t, const char *path)
+{
+    char versions[2][64];
+    for (int more = 0; more < 2; more++) {
+        const struct tuff_options options = options_with(TUFF_DEBUG_NOCOMPILER);
+        struct tuff_error error = {0};
+        struct tuff_context *context = NULL;
+        struct tuff_session *session = NULL;
+        struct tuff_executable *x = NULL;
+        struct small small;
+        must(tuff_context_create(&options, &context, &error), &error);
+        build_small(&small, context, &error);
+        const struct tuff_executable_params params = {
+            .struct_size = sizeof params, .outputs = &small.output, .output_count = 1};
+        if (more) must(tuff_kernels_open(context, t->packed, NULL, &error), &error);
+        must(tuff_kernels_open(context, path, NULL, &error), &error);
+        must(tuff_session_create(small.device, small.graph, NULL, &session, &error), &error);
+        must(tuff_session_compile(session, &params, &x, &error), &error);
+        snprintf(versions[more], sizeof versions[more], "%s", tuff_executable_compiler(x));
+        tuff_executable_destroy(x);
+        tuff_session_destroy(session);
+        close_small(&small, context);
+    }
+    expect(&t->files, !strncmp(versions[0], "packs ", 6) && !strcmp(versions[0], versions[1]), "another file of kernels",
+           "the same keys", "%s and %s", versions[0], versions[1]);
+}
+
 /* Sessions that record, and sessions that find what they need, with each allocation failing. */
 static void test_memory(struct kernels_test *t)
 {
@@ -295,6 +328,7 @@ static void test_memory(struct kernels_test *t)
         if (!play) must(tuff_kernels_write(context, t->model, path, &error), &error);
         close_small(&small, context);
     }
+    test_cache(t, path);
     expect_survives_memory(test, "taking and writing", add_and_write, t);
 }
 
@@ -413,6 +447,32 @@ static void play_file(struct play *p, const char *path)
     tuff_saved_destroy(saved);
 }
 
+/* A save that the disk has no room for leaves what was there. */
+static void play_full(struct play *p, const struct tuff_saved *saved, struct tuff_model *model)
+{
+#ifndef _WIN32
+    size_t before = 0, after = 0;
+    uint8_t *was = file_read(p->scratch, &before);
+    struct rlimit limit, less;
+    if (getrlimit(RLIMIT_FSIZE, &limit)) exit(1);
+    less = limit;
+    less.rlim_cur = before - 1;
+    signal(SIGXFSZ, SIG_IGN);
+    if (setrlimit(RLIMIT_FSIZE, &less)) exit(1);
+    const tuff_status status = teach_save(p->context, saved, model, NULL, p->scratch, &p->error);
+    if (setrlimit(RLIMIT_FSIZE, &limit)) exit(1);
+    uint8_t *is = file_read(p->scratch, &after);
+    if (status == TUFF_OK || !was || !is || before != after || memcmp(was, is, before) != 0) {
+        printf("a save without room: %s, %zu bytes of %zu\n", tuff_status_name(status), after, before);
+        exit(1);
+    }
+    free(was);
+    free(is);
+#else
+    (void)p, (void)saved, (void)model;
+#endif
+}
+
 /* A head of so many classes; then the network with it gives what the head gave of the features. */
 static void play_teach(struct play *p, const char *path, uint32_t classes)
 {
@@ -435,6 +495,7 @@ static void play_teach(struct play *p, const char *path, uint32_t classes)
     must(tuff_model_fit(model, &data, &fit, &p->error), &p->error);
     must(tuff_model_predict(model, &one, (void *[]){given}, &p->error), &p->error);
     must(teach_save(p->context, saved, model, names, p->scratch, &p->error), &p->error);
+    play_full(p, saved, model);
     tuff_model_destroy(model);
     tuff_saved_destroy(saved);
     play_file(p, p->scratch);

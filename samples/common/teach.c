@@ -185,7 +185,25 @@ static bool stays(const char *key)
     return strncmp(key, "tuff.", 5) != 0 && strncmp(key, "fit.", 4) != 0 && strncmp(key, "network.", 8) != 0;
 }
 
-/* With the kernels that the context has. */
+/* By way of a file beside it where kernels go into it, so that `path` is replaced once. */
+static tuff_status write_all(struct saving *s, const char *path, const struct tuff_tensors_params *params)
+{
+    const size_t room = strlen(path) + 16;
+    FILE *there = NULL;
+    if (!tuff_kernels_report(s->context).kernels) return tuff_checkpoint_write(s->context, path, params, s->error);
+    char *beside = malloc(room);
+    if (!beside) return fail(s, TUFF_ERR_MEMORY, "out of memory");
+    for (int i = 0; i == 0 || (i < 1000 && there); i++) { /* a name that nothing has */
+        snprintf(beside, room, "%s.%d.part", path, i);
+        if ((there = fopen(beside, "rb"))) fclose(there);
+    }
+    tuff_status status = tuff_checkpoint_write(s->context, beside, params, s->error);
+    if (status == TUFF_OK) status = tuff_kernels_write(s->context, beside, path, s->error);
+    remove(beside);
+    free(beside);
+    return status;
+}
+
 static tuff_status write_file(struct saving *s, const char *path)
 {
     const size_t given = tuff_tensors_text_count(s->from);
@@ -204,9 +222,7 @@ static tuff_status write_file(struct saving *s, const char *path)
                                                .texts = s->texts,
                                                .text_count = count,
                                                .kind = "model"};
-    const tuff_status status = tuff_checkpoint_write(s->context, path, &params, s->error);
-    if (status != TUFF_OK || !tuff_kernels_report(s->context).kernels) return status;
-    return tuff_kernels_write(s->context, path, path, s->error);
+    return write_all(s, path, &params);
 }
 
 tuff_status teach_save(struct tuff_context *context, const struct tuff_saved *backbone, struct tuff_model *head,

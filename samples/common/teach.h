@@ -29,7 +29,7 @@ uint32_t teach_features(const struct tuff_saved *backbone);
 /* Writes one model file of the whole: the backbone's network as far as its features, the head, softmax. Outputs "probabilities" and
  * "features" (so that it can be taught again); preprocessing, batch and texts are the backbone's. No device takes part but to read the head's
  * weights, and the backbone's own classes are left out. Kernels that the context has (tuff_kernels_add, tuff_kernels_open of the backbone's
- * file; tuff_kernels_record) go into it, too.
+ * file; tuff_kernels_record) go into it, too, and no others: where path is the backbone's own file, open its kernels first, or they are lost.
  *   head         of teach_model
  *   class_names  one for each class, or NULL
  *   path         holds the old or the new content whole; may be the backbone's own file

@@ -23,7 +23,9 @@ static const char help[] =
     "                         Default: all of them\n"
     "      --teach CLASSES    also what training a new head takes on the device, for so many classes: \"3\",\n"
     "                         \"2-5\"\n"
-    "      --camera           also what frames of a camera take, of any size and however they are turned\n"
+    "      --camera           also what frames of a camera take, however they are turned and of any size that\n"
+    "                         one buffer holds (12 bytes a pixel: 11 megapixels of the 128 MiB that all have)\n"
+    "      --anew             without the kernels that MODEL has: those of an older Tuff serve nobody\n"
     "      --batch N          pictures at once, besides one (default 8, or 1 where it takes no more)\n"
     "Of an ONNX model, as of tuff-classify:\n"
     "      --features NAME    the value that is the features of a picture (default: what the last product\n"
@@ -94,13 +96,13 @@ static void check(struct options *o, int words, char **word, bool pictured)
 /* -1: go on; else the exit status. */
 static int parse(struct options *o, int count, char **arguments)
 {
-    enum { FOR = 256, TEACH, CAMERA, BATCH, FEATURES, PRESET, LABELS, CROP, FIT, FILTER, BGR, SIZE };
+    enum { FOR = 256, TEACH, CAMERA, ANEW, BATCH, FEATURES, PRESET, LABELS, CROP, FIT, FILTER, BGR, SIZE };
     static const struct option longs[] = {
-        {"out", 1, NULL, 'o'},     {"for", 1, NULL, FOR},           {"teach", 1, NULL, TEACH},   {"camera", 0, NULL, CAMERA},
-        {"batch", 1, NULL, BATCH}, {"features", 1, NULL, FEATURES}, {"preset", 1, NULL, PRESET}, {"labels", 1, NULL, LABELS},
-        {"crop", 1, NULL, CROP},   {"fit", 1, NULL, FIT},           {"filter", 1, NULL, FILTER}, {"bgr", 0, NULL, BGR},
-        {"size", 1, NULL, SIZE},   {"device", 1, NULL, 'd'},        {"help", 0, NULL, 'h'},      {"version", 0, NULL, 'V'},
-        {NULL, 0, NULL, 0}};
+        {"out", 1, NULL, 'o'},       {"for", 1, NULL, FOR},     {"teach", 1, NULL, TEACH},       {"camera", 0, NULL, CAMERA},
+        {"anew", 0, NULL, ANEW},     {"batch", 1, NULL, BATCH}, {"features", 1, NULL, FEATURES}, {"preset", 1, NULL, PRESET},
+        {"labels", 1, NULL, LABELS}, {"crop", 1, NULL, CROP},   {"fit", 1, NULL, FIT},           {"filter", 1, NULL, FILTER},
+        {"bgr", 0, NULL, BGR},       {"size", 1, NULL, SIZE},   {"device", 1, NULL, 'd'},        {"help", 0, NULL, 'h'},
+        {"version", 0, NULL, 'V'},   {NULL, 0, NULL, 0}};
     static const char *const fits[] = {"stretch", "pad", "crop", NULL}, *const filters[] = {"bilinear", "area", "bicubic",
                                                                                             NULL};
     bool pictured = false;
@@ -113,6 +115,7 @@ static int parse(struct options *o, int count, char **arguments)
         case FOR: choose(o, optarg); break;
         case TEACH: read_teach(o, optarg); break;
         case CAMERA: o->camera = true; break;
+        case ANEW: o->anew = true; break;
         case BATCH: o->batch = (uint32_t)number("batch", optarg, 1, 1024); break;
         case FEATURES: o->features = optarg; break;
         case PRESET: o->intake.preset = optarg; break;
@@ -146,6 +149,38 @@ static void print_written(const struct written *w)
         printf("features  none: the model does not end in a product (--features NAME says which value they are)\n");
 }
 
+/* A name beside the file to write that nothing has. */
+static void name_beside(char *name, size_t size, const char *out, const char *what)
+{
+    int i = 0;
+    do snprintf(name, size, "%.1100s.%d.%s", out, i, what);
+    while (program_exists(name) && ++i < 1000);
+}
+
+/* The model file as it is, but for its kernels. */
+static tuff_status write_bare(struct tuff_context *context, const char *from, const char *to, struct tuff_error *error)
+{
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_tensors_params params = {.struct_size = sizeof params};
+    tuff_status status = tuff_checkpoint_read(context, from, "model", &tensors, error);
+    if (status != TUFF_OK) return status;
+    const size_t arrays = tuff_tensors_count(tensors), texts = tuff_tensors_text_count(tensors);
+    struct tuff_array *array = malloc((arrays + 1) * sizeof *array);
+    struct tuff_pair *text = malloc((texts + 1) * sizeof *text);
+    status = array && text ? TUFF_OK : refuse(error, TUFF_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; status == TUFF_OK && i < arrays; i++) array[params.array_count++] = tuff_tensors_get(tensors, i);
+    for (size_t i = 0; status == TUFF_OK && i < texts; i++) {
+        text[params.text_count] = tuff_tensors_text_get(tensors, i);
+        params.text_count += strncmp(text[params.text_count].key, "tuff.", 5) != 0; /* which writing adds */
+    }
+    params.arrays = array, params.texts = text, params.kind = "model";
+    if (status == TUFF_OK) status = tuff_checkpoint_write(context, to, &params, error);
+    free(array);
+    free(text);
+    tuff_tensors_destroy(tensors);
+    return status;
+}
+
 static tuff_status pack(struct tuff_context *context, struct tuff_device **device, const struct options *o,
                         struct tuff_error *error)
 {
@@ -159,17 +194,18 @@ static tuff_status pack(struct tuff_context *context, struct tuff_device **devic
     if (status == TUFF_OK) status = whole_try(context, &o->out, 1, error);
     if (status == TUFF_OK) status = tuff_device_create(context, o->device, device, error);
     if (status != TUFF_OK) return status;
-    snprintf(model, sizeof model, "%.1100s.model", o->out);
-    snprintf(scratch, sizeof scratch, "%.1100s.taught", o->out);
-    const bool onnx = is_onnx(o->model);
+    name_beside(model, sizeof model, o->out, "model");
+    name_beside(scratch, sizeof scratch, o->out, "taught");
+    const bool onnx = is_onnx(o->model), other = onnx || o->anew;
     if (onnx) status = network_write(*device, o, model, &written, error);
     if (status == TUFF_OK && onnx) print_written(&written);
     fflush(stdout);
-    const char *from = onnx ? model : o->model;
+    if (!onnx && other) status = write_bare(context, o->model, model, error);
+    const char *from = other ? model : o->model;
     if (status == TUFF_OK) status = tuff_kernels_record(context, classes, count, error);
     if (status == TUFF_OK) status = work_do(*device, o, from, scratch, error);
     if (status == TUFF_OK) status = tuff_kernels_write(context, from, o->out, error);
-    if (onnx) program_remove(model);
+    if (other) program_remove(model);
     if (status != TUFF_OK) return status;
     printf("kernels   %u, for", (unsigned)tuff_kernels_report(context).kernels);
     for (uint32_t i = 0; i < count; i++) printf("%s %s", i ? "," : "", SHOWN(classes[i].name));

@@ -16,6 +16,7 @@ struct options {
     uint32_t batch;                   /* 0: 8, or 1 where the model takes no more */
     uint32_t teach_least, teach_most; /* teach_most 0: nothing is taught */
     bool camera;                      /* frames, too */
+    bool anew;                        /* kernels that the model file has do not stay */
 };
 
 /* classes.c: caps of the chosen classes into list; their number, at most CLASSES, into *count. Errors: USAGE (no such group), FILE, FORMAT, MEMORY. */
