@@ -125,8 +125,9 @@ const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
 bool tuff_os_cpu_avx512(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
-    return __builtin_cpu_supports("avx512vl"); /* asks the system too */
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(__ANDROID__)
+    return __builtin_cpu_supports(
+        "avx512vl"); /* asks the system too; of libgcc, or the like: not where a phone's library is linked without */
 #else
     return false;
 #endif
