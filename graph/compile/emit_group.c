@@ -317,12 +317,14 @@ static void emit_block(struct tuff_emitter *e)
 {
     uint32_t wide = e->block.columns / 4, high = e->block.rows / 4, strip = 8;
     while (wide % strip) strip /= 2;
-    tuff_text_add(&e->text, "    uint b = i / 16u, of_strip = %s, of_row = %s;\n", tuff_emit_quotient(e, "b", strip * high),
-                  tuff_emit_quotient(e, "b", strip));
-    tuff_text_add(&e->text, "    uint column = %s * %s + %s;\n", tuff_emit_rest(e, "of_strip", wide / strip),
-                  tuff_emit_number(e, strip), tuff_emit_rest(e, "b", strip));
-    tuff_text_add(&e->text, "    uint begin = %s * %s + %s * %s + column * 4u;\n", tuff_emit_quotient(e, "b", wide * high),
-                  tuff_emit_number(e, 16 * wide * high), tuff_emit_rest(e, "of_row", high), tuff_emit_number(e, 16 * wide));
+    const char *of_row = tuff_emit_quotient(e, "b", strip), *of_strip = tuff_emit_quotient(e, "b", strip * high);
+    tuff_text_add(&e->text, "    uint b = i / 16u, of_strip = %s, of_row = %s;\n", of_strip, of_row);
+    const char *in_strip = tuff_emit_rest(e, "b", strip), *columns_of = tuff_emit_number(e, strip),
+               *strips = tuff_emit_rest(e, "of_strip", wide / strip);
+    tuff_text_add(&e->text, "    uint column = %s * %s + %s;\n", strips, columns_of, in_strip);
+    const char *row_size = tuff_emit_number(e, 16 * wide), *row = tuff_emit_rest(e, "of_row", high),
+               *size = tuff_emit_number(e, 16 * wide * high), *block = tuff_emit_quotient(e, "b", wide * high);
+    tuff_text_add(&e->text, "    uint begin = %s * %s + %s * %s + column * 4u;\n", block, size, row, row_size);
     tuff_emit_block_leaves(e);
     const char *columns = tuff_emit_number(e, e->block.columns);
     for (e->block.row = 0; e->block.row < 4; e->block.row++) {
