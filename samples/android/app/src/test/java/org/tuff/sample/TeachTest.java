@@ -10,17 +10,23 @@ import static org.junit.Assume.assumeTrue;
 
 import android.Manifest;
 import android.app.Activity;
+import android.content.ContentProvider;
+import android.content.ContentValues;
 import android.content.Intent;
+import android.database.Cursor;
 import android.net.Uri;
+import android.os.ParcelFileDescriptor;
 import android.widget.RadioButton;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
+import java.io.FileNotFoundException;
 import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.concurrent.CountDownLatch;
 import org.junit.Test;
 import org.junit.runner.RunWith;
+import org.robolectric.Robolectric;
 import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
@@ -40,6 +46,22 @@ import org.tuff.Tuff;
 @Config(sdk = {29, 35}, qualifiers = "w360dp-h640dp-xhdpi")
 public class TeachTest {
     private static final int PICTURES = 5, UNSEEN = 100;
+
+    /** One document of another app's. */
+    public static final class Documents extends ContentProvider {
+        File file() { return new File(getContext().getCacheDir(), "document"); }
+
+        @Override public ParcelFileDescriptor openFile(Uri uri, String mode) throws FileNotFoundException {
+            return ParcelFileDescriptor.open(file(), ParcelFileDescriptor.parseMode(mode));
+        }
+
+        @Override public boolean onCreate() { return true; }
+        @Override public Cursor query(Uri uri, String[] columns, String where, String[] values, String order) { return null; }
+        @Override public String getType(Uri uri) { return null; }
+        @Override public Uri insert(Uri uri, ContentValues values) { return null; }
+        @Override public int update(Uri uri, ContentValues values, String where, String[] arguments) { return 0; }
+        @Override public int delete(Uri uri, String where, String[] arguments) { return 0; }
+    }
 
     private static void begin(Screen screen, String... names) throws Exception {
         assumeTrue("the model has no features", screen.state().teachable);
@@ -246,6 +268,11 @@ public class TeachTest {
             screen.touch(R.id.train);
             screen.settle();
             assertTrue(screen.state().own);
+            Documents documents = Robolectric.setupContentProvider(Documents.class, "test.documents");
+            Files.write(documents.file().toPath(), new byte[(int)taught.length() + 1000]); // a longer file of that name was there
+            screen.activity().engine.save(Uri.parse("content://test.documents/copy"));
+            screen.settle();
+            assertArrayEquals(Files.readAllBytes(taught.toPath()), Files.readAllBytes(documents.file().toPath()));
             assertTrue(taught.delete()); // a new file: the old one is in use
             Files.write(taught.toPath(), new byte[1000]);
             screen.activity().engine.open(false);
