@@ -456,7 +456,7 @@ static void play_full(struct play *p, const struct tuff_saved *saved, struct tuf
     struct rlimit limit, less;
     if (getrlimit(RLIMIT_FSIZE, &limit)) exit(1);
     less = limit;
-    less.rlim_cur = before - 1;
+    less.rlim_cur = before - 4096; /* the model alone fits */
     signal(SIGXFSZ, SIG_IGN);
     if (setrlimit(RLIMIT_FSIZE, &less)) exit(1);
     const tuff_status status = teach_save(p->context, saved, model, NULL, p->scratch, &p->error);
