@@ -120,7 +120,7 @@ default() {
     build asan "-DTUFF_SHADERS_OF=$root/build/release"
     # Not what trains or measures for long, nor compares numbers alone: those run so in the matrix.
     suite "address and undefined-behaviour sanitizer, lavapipe" asan check \
-        -E '^((canary|dryrun|fuzz|lint|install|roofline|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|(refs_suite|op_same_bits|op_types|example_classifier)$)'
+        -E '^((canary|dryrun|fuzz|lint|install|roofline|pack|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|(refs_suite|op_same_bits|op_types|example_classifier)$)'
 }
 
 # ---- matrix ----

@@ -8,7 +8,8 @@
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
-what=${1:?jvm, phone or apk}
+what=${1:-}
+case $what in jvm | phone | apk) ;; *) echo "run_android.sh: jvm, phone or apk" >&2; exit 2 ;; esac
 android=$root/samples/android work=$root/build/android
 export TUFF_BUILD_DIR="${TUFF_BUILD_DIR:-$root/build/release}" CJSON="$work/cjson" MUSL="$work/musl"
 shared=${TUFF_SHARED:-$root/../shared}
@@ -104,5 +105,4 @@ apk)
     maven "$work/host" -DskipTests package
     TARGET=$work/maven sh "$android/build.sh" apk "$work/libs" "$work/tuff-sample.apk"
     ;;
-*) echo "run_android.sh: jvm, phone or apk" >&2; exit 2 ;;
 esac

@@ -5,7 +5,8 @@
 #
 # TUFF_BUILD_DIR: a build of Tuff with a compiler. MODEL: else $TUFF_MODELS/efficientnet-lite0.
 set -eu
-out=${1:?OUT.tuff}
+out=${1:-}
+[ -n "$out" ] || { echo "model.sh: the file to make is missing: model.sh OUT.tuff" >&2; exit 2; }
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 build=${TUFF_BUILD_DIR:-$here/../../build/release}
 model=${MODEL:-${TUFF_MODELS:-/nowhere}/efficientnet-lite0}
