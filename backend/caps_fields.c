@@ -140,6 +140,11 @@ static bool read_numbers(const char *at, const char *end, uint64_t most, uint64_
     return tuff_reads(&p) && p.at == end;
 }
 
+static bool is_text(const char *text, const char *at, size_t length)
+{
+    return strlen(text) == length && !memcmp(text, at, length);
+}
+
 static bool read_field(struct tuff_caps *caps, const struct tuff_caps_field *field, const char *at, const char *end)
 {
     void *to = (char *)caps + field->offset;
@@ -154,20 +159,13 @@ static bool read_field(struct tuff_caps *caps, const struct tuff_caps_field *fie
         for (int i = 0; i < 3; i++) ((uint32_t *)to)[i] = (uint32_t)n[i];
         return n[0] && n[1] && n[2];
     case KIND:
-        for (int k = TUFF_DEVICE_OTHER; k <= TUFF_DEVICE_SOFTWARE; k++) {
-            const char *name = tuff_device_kind_name((enum tuff_device_kind)k);
-            if (strlen(name) != length || memcmp(name, at, length) != 0) continue;
-            caps->kind = (enum tuff_device_kind)k;
-            return true;
-        }
+        for (int k = TUFF_DEVICE_OTHER; k <= TUFF_DEVICE_SOFTWARE; k++)
+            if (is_text(tuff_device_kind_name((enum tuff_device_kind)k), at, length))
+                return caps->kind = (enum tuff_device_kind)k, true;
         return false;
     case TILES:
-        for (int k = TUFF_TILES_UNKNOWN; k < TUFF_TILES_COUNT; k++) {
-            const char *name = tuff_tiles_name((enum tuff_tiles)k);
-            if (strlen(name) != length || memcmp(name, at, length) != 0) continue;
-            caps->tiles = (enum tuff_tiles)k;
-            return true;
-        }
+        for (int k = TUFF_TILES_UNKNOWN; k < TUFF_TILES_COUNT; k++)
+            if (is_text(tuff_tiles_name((enum tuff_tiles)k), at, length)) return caps->tiles = (enum tuff_tiles)k, true;
         return false;
     case TUFF_FIELD_FLAG:
         if (!read_numbers(at, end, 1, n, 1)) return false;
@@ -204,7 +202,7 @@ tuff_status tuff_caps_parse(struct tuff_context *context, const char *text, stru
         const size_t length = strcspn(at, " \r\n");
         uint32_t i = 0;
         if (stop == at || *at == '#') continue;
-        while (i < FIELDS && (strlen(field_at(i)->name) != length || memcmp(field_at(i)->name, at, length) != 0)) i++;
+        while (i < FIELDS && !is_text(field_at(i)->name, at, length)) i++;
         if (i == FIELDS || seen >> i & 1)
             return tuff_fail(context, error, TUFF_ERR_FORMAT, "caps, line %u: \"%.*s\" %s", line,
                              (int)(length < 60 ? length : 60), at, i == FIELDS ? "is no field" : "is there twice");
