@@ -15,11 +15,13 @@ import org.junit.Rule;
 import org.junit.rules.TemporaryFolder;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
+import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 
 /** What the tests share: model files that android-models wrote (tuff.models), pixels, expected exceptions. */
 @RunWith(RobolectricTestRunner.class)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
+@Config(sdk = {29, 35})
 public abstract class Fixture {
     @Rule public final TemporaryFolder folder = new TemporaryFolder();
 
