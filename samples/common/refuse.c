@@ -35,3 +35,9 @@ tuff_status refuse(struct tuff_error *error, tuff_status status, const char *for
     va_end(arguments);
     return error->status = status;
 }
+
+void program_log(void *user, enum tuff_log_level level, const char *message)
+{
+    const struct tuff_options *options = user;
+    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
+}

@@ -1,4 +1,4 @@
-/* refuse.h - how programs say no: to a wrong use of them, and by an error of Tuff's kind. */
+/* refuse.h - how programs say no: to a wrong use of them, and by an error of Tuff's kind; and what they say of Tuff's log. */
 #ifndef REFUSE_H
 #define REFUSE_H
 
@@ -11,5 +11,8 @@ int option_among(const char *program, const char *option, const char *text, cons
 
 /* Fills the error; returns its status. */
 tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
+
+/* tuff_options.log of programs, on standard error. user: those options. Errors come back as struct tuff_error, and are told here only where a level or debug asks for it. */
+void program_log(void *user, enum tuff_log_level level, const char *message);
 
 #endif

@@ -1,5 +1,6 @@
 /* sample.c - see sample.h. */
 #include "sample.h"
+#include "refuse.h"
 #include "whole.h"
 
 #include <getopt.h>
@@ -86,12 +87,6 @@ static void parse(struct sample *s, const char *about, const struct sample_optio
 
 /* ---- begin and end --------------------------------------------------------------------------------------------------------------- */
 
-static void on_log(void *user, enum tuff_log_level level, const char *message)
-{
-    const struct tuff_options *options = user; /* errors come back as struct tuff_error */
-    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
-}
-
 tuff_status sample_begin(struct sample *s, const char *name, const char *about, const struct sample_option *options,
                          uint32_t option_count, uint32_t words_most, int argc, char **argv)
 {
@@ -103,7 +98,7 @@ tuff_status sample_begin(struct sample *s, const char *name, const char *about, 
     program_catch_signals();
     struct tuff_options *settings = calloc(1, sizeof *settings);
     if (!settings) return TUFF_ERR_MEMORY;
-    *settings = (struct tuff_options){.struct_size = sizeof *settings, .log = on_log, .log_user = settings};
+    *settings = (struct tuff_options){.struct_size = sizeof *settings, .log = program_log, .log_user = settings};
     tuff_options_from_env(settings);
     tuff_status status = tuff_context_create(settings, &s->context, &s->error);
     s->settings = settings;

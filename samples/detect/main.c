@@ -370,16 +370,10 @@ static tuff_status begin(struct run *run)
 }
 
 /* Errors come back as struct tuff_error; who asks for more (TUFF_LOG, TUFF_DEBUG) sees them here as well. */
-static void on_log(void *user, enum tuff_log_level level, const char *message)
-{
-    const struct tuff_options *options = user;
-    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
-}
-
 int main(int count, char **arguments)
 {
     struct run run = {.context = NULL};
-    struct tuff_options options = {.struct_size = sizeof options, .log = on_log, .log_user = &options};
+    struct tuff_options options = {.struct_size = sizeof options, .log = program_log, .log_user = &options};
     struct whole whole = {.stream = NULL};
     bool good = false;
     program_begin();

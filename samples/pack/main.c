@@ -213,16 +213,10 @@ static tuff_status pack(struct tuff_context *context, struct tuff_device **devic
     return TUFF_OK;
 }
 
-static void on_log(void *user, enum tuff_log_level level, const char *message)
-{
-    const struct tuff_options *options = user;
-    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
-}
-
 int main(int count, char **arguments)
 {
     static struct options options;
-    struct tuff_options settings = {.struct_size = sizeof settings, .log = on_log, .log_user = &settings};
+    struct tuff_options settings = {.struct_size = sizeof settings, .log = program_log, .log_user = &settings};
     struct tuff_context *context = NULL;
     struct tuff_device *device = NULL;
     struct tuff_error error = {0};

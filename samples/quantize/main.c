@@ -336,16 +336,10 @@ static tuff_status quantize(struct run *r)
     return compare(&r->compared, r->device, r->onnx, r->int8, f, o->tests, &r->error);
 }
 
-static void on_log(void *user, enum tuff_log_level level, const char *message)
-{
-    const struct tuff_options *options = user;
-    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
-}
-
 int main(int count, char **arguments)
 {
     static struct run run;
-    struct tuff_options settings = {.struct_size = sizeof settings, .log = on_log, .log_user = &settings};
+    struct tuff_options settings = {.struct_size = sizeof settings, .log = program_log, .log_user = &settings};
     program_begin();
     const int end = parse(&run.options, count, arguments);
     if (end >= 0) return end;

@@ -2,6 +2,7 @@
  * context, device, data, model, fit (with callbacks that show, save and stop), evaluate. tuff-train --help says the rest. */
 #include "confusion.h"
 #include "program.h"
+#include "refuse.h"
 #include "text.h"
 #include "train.h"
 
@@ -40,12 +41,6 @@ struct run {
 /* ---- callbacks of the library --------------------------------------------------------------------------------------------------- */
 
 /* Errors come back as struct tuff_error; who asks for more (TUFF_LOG, TUFF_DEBUG) sees them here as well. */
-static void on_log(void *user, enum tuff_log_level level, const char *message)
-{
-    const struct tuff_options *options = user;
-    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
-}
-
 static bool on_compile(void *user, const char *what, uint64_t done, uint64_t total)
 {
     struct run *run = user;
@@ -610,7 +605,7 @@ static int go(struct run *run)
 int main(int count, char **arguments)
 {
     struct run run = {.best_unsaved = false};
-    struct tuff_options context = {.struct_size = sizeof context, .log = on_log, .log_user = &context};
+    struct tuff_options context = {.struct_size = sizeof context, .log = program_log, .log_user = &context};
     struct tuff_error error = {0};
     int code = 1;
     program_begin();
