@@ -227,8 +227,9 @@ struct tuff_operator_example {
     const char *name, *sizes; /* static text: "lrn", "8x96x55x55" */
     tuff_val in[6], y;        /* 0 without a graph */
     uint32_t in_count;
-    double flops, terms; /* of the result; of its longest sum */
-    double bytes;        /* that must be moved: of the operands and of the result */
+    uint32_t index_limit[6]; /* of operands that are indices, i32 in 0 .. limit - 1; 0: of others */
+    double flops, terms;     /* of the result; of its longest sum */
+    double bytes;            /* that must be moved: of the operands and of the result */
 };
 /* Adds inputs and operator of example `index` to g (sticky failure), or with g NULL only names it. False: there is none such. */
 TUFF_API bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_operator_example *out);

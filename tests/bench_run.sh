@@ -1,6 +1,6 @@
 #!/bin/sh
 # bench_run.sh - tuff-bench as a user runs it: a few works, their file, its check, the page; the frozen list of works; wrong use.
-#   tests/bench_run.sh [--update]   writes tests/data/bench/workload-1.txt anew
+#   tests/bench_run.sh [--update]   writes tests/data/bench/workload-2.txt anew
 set -eu
 bench=${TUFF_BUILD_DIR:-build/release}/bin/tuff-bench
 source=${TUFF_SOURCE_DIR:-$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)}
@@ -15,8 +15,8 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # Works of a version never change: their ids, sizes and titles are those of the file.
 "$bench" --list > "$work/list"
-[ "${1:-}" != --update ] || cp "$work/list" "$source/tests/data/bench/workload-1.txt"
-diff "$source/tests/data/bench/workload-1.txt" "$work/list" || fail "the works of workload version 1 have changed"
+[ "${1:-}" != --update ] || cp "$work/list" "$source/tests/data/bench/workload-2.txt"
+diff "$source/tests/data/bench/workload-2.txt" "$work/list" || fail "the works of workload version 2 have changed"
 
 # Wrong use is told in a sentence, with status 2.
 for wrong in "--nonsense" "--min-seconds none" "extra" "check" "report $work/x.html" "--json -" "--html x.json" "--only no-such-work"; do

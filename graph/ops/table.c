@@ -87,6 +87,8 @@ bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_ope
         const struct tuff_case *large = op->examples ? &op->examples[1] : NULL;
         if (!large || !large->name || index-- > 0) continue;
         *out = (struct tuff_operator_example){.name = op->name, .sizes = large->name, .in_count = large->in_count};
+        for (uint32_t k = 0; k < large->in_count; k++)
+            if (large->domain[k] == TUFF_DOMAIN_INDEX) out->index_limit[k] = large->index_limit;
         if (!g) return true;
         out->y = tuff_op_of_case(g, op, large, op->name, out->in);
         if (!out->y) return true;

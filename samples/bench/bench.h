@@ -13,7 +13,7 @@
 #define COPY_PEAK "peak/copy"
 #define READ_PEAK "peak/read"
 
-enum { DEVICES_MAX = 16, FORMAT_VERSION = 1, WORKLOAD_VERSION = 1 };
+enum { DEVICES_MAX = 16, FORMAT_VERSION = 1, WORKLOAD_VERSION = 2 };
 struct options {
     const char *devices[DEVICES_MAX];
     uint32_t device_count; /* 0: the library's choice */

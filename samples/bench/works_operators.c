@@ -12,9 +12,10 @@
 
 enum { TENSORS_MAX = 6, OUTPUTS_MAX = 3, COPIES_MAX = 1024 };
 
-/* One operator as a graph; its inputs are uniform in [-1, 1), number i by seed i + 1. */
+/* One operator as a graph; its inputs are uniform in [-1, 1), or indices, number i by seed i + 1. */
 struct built {
     tuff_val in[TENSORS_MAX];
+    uint32_t limit[TENSORS_MAX]; /* of indices, i32: below this number; 0: no indices */
     uint32_t in_count;
     tuff_val out[OUTPUTS_MAX];
     uint32_t out_count; /* 0: 1 */
@@ -136,6 +137,28 @@ static void build_rms_norm(struct tuff_graph *g, const struct work *w, struct bu
     b->length = w->s[1];
 }
 
+/* The gradient of y by x, with an input for y's own. */
+static void take_gradient(struct tuff_graph *g, const struct work *w, struct built *b, tuff_val y, tuff_val x)
+{
+    tuff_gradients(g, y, input(g, w, b, tuff_type_of(g, y).shape), &x, 1, b->out);
+    b->length *= 2;
+}
+static void build_softmax_grad(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    build_softmax(g, w, b);
+    take_gradient(g, w, b, b->out[0], b->in[0]);
+}
+static void build_layer_norm_grad(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    build_layer_norm(g, w, b);
+    take_gradient(g, w, b, b->out[0], b->in[0]);
+}
+static void build_rms_norm_grad(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    build_rms_norm(g, w, b);
+    take_gradient(g, w, b, b->out[0], b->in[0]);
+}
+
 /* n, c, h = w */
 static void build_batch_norm(struct tuff_graph *g, const struct work *w, struct built *b)
 {
@@ -177,13 +200,81 @@ static void build_adam(struct tuff_graph *g, const struct work *w, struct built 
     b->length = 4;
 }
 
+/* ---- what moves and picks elements, by rows and columns or n, c, h = w ------------------------------------------------------------------ */
+
+static tuff_val picture(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    b->length = 1;
+    return input(g, w, b, TUFF_SHAPE(w->s[0], w->s[1], w->s[2], w->s[2]));
+}
+static tuff_val rows(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    b->length = 1;
+    return input(g, w, b, TUFF_SHAPE(w->s[0], w->s[1]));
+}
+
+static const struct tuff_pool2d_params halving = {.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}};
+static void build_max_pool(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    b->out[0] = tuff_max_pool2d(g, picture(g, w, b), halving);
+}
+static void build_max_pool_grad(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    tuff_val x = picture(g, w, b);
+    take_gradient(g, w, b, tuff_max_pool2d(g, x, halving), x);
+    b->length = 4;
+}
+static void build_concat(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    const tuff_val parts[] = {picture(g, w, b), picture(g, w, b)};
+    b->out[0] = tuff_concat(g, parts, 2, 1);
+}
+static void build_permute(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    b->out[0] = tuff_permute(g, picture(g, w, b), (const uint32_t[]){0, 2, 3, 1});
+}
+static void build_resize(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    const struct tuff_resize_params twice = {.scale = {1, 1, 2, 2}, .mode = TUFF_RESIZE_LINEAR};
+    b->out[0] = tuff_resize(g, picture(g, w, b), &twice);
+    b->length = 4;
+}
+static void build_gather(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    tuff_val x = rows(g, w, b), places = tuff_input(g, "b", TUFF_I32, TUFF_SHAPE(w->s[0]));
+    b->limit[b->in_count] = w->s[0];
+    b->in[b->in_count++] = places;
+    b->out[0] = tuff_gather(g, x, places, 0);
+}
+static void build_cumsum(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    b->out[0] = tuff_cumsum(g, rows(g, w, b), (struct tuff_cumsum_params){.axis = 1});
+    b->length = w->s[1];
+}
+static void build_topk(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    b->out[0] = tuff_topk(g, rows(g, w, b), (struct tuff_topk_params){.axis = 1, .k = w->s[2]}).values;
+}
+static void build_sum(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    b->out[0] = tuff_sum(g, rows(g, w, b), 0, TUFF_DROP_AXES);
+    b->length = (double)w->s[0] * w->s[1];
+}
+static void build_argmax(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    b->out[0] = tuff_cast(g, tuff_argmax(g, rows(g, w, b), 1, TUFF_DROP_AXES), TUFF_F32);
+}
+
 /* ---- what the library's own descriptors name: number of the example -------------------------------------------------------------------- */
 
 static void build_example(struct tuff_graph *g, const struct work *w, struct built *b)
 {
     struct tuff_operator_example e = {.y = 0};
     if (!tuff_operator_example(g, w->s[0], &e)) return;
-    for (uint32_t i = 0; i < e.in_count; i++) b->in[b->in_count++] = e.in[i];
+    for (uint32_t i = 0; i < e.in_count; i++) {
+        b->limit[b->in_count] = e.index_limit[i];
+        b->in[b->in_count++] = e.in[i];
+    }
     b->out[0] = e.y;
     b->flops = e.flops;
     b->length = e.terms;
@@ -200,8 +291,19 @@ static const struct kind matmul = {"matmul", build_matmul, verify_matmul_work, "
                          layer_norm = {"layer norm", build_layer_norm, NULL, "GB/s", 0},
                          rms_norm = {"RMS norm", build_rms_norm, NULL, "GB/s", 0},
                          batch_norm = {"batch norm, training", build_batch_norm, NULL, "GB/s", 0},
-                         add = {"a + b", build_add, NULL, "GB/s", 0}, gelu = {"gelu", build_gelu, NULL, "GB/s", 0},
-                         adam = {"Adam update", build_adam, NULL, "GB/s", 0};
+                         softmax_grad = {"softmax, gradient", build_softmax_grad, NULL, "GB/s", 0},
+                         layer_norm_grad = {"layer norm, gradient", build_layer_norm_grad, NULL, "GB/s", 0},
+                         rms_norm_grad = {"RMS norm, gradient", build_rms_norm_grad, NULL, "GB/s", 0},
+                         max_pool = {"max pool 3x3 stride 2", build_max_pool, NULL, "GB/s", 0},
+                         max_pool_grad = {"max pool 3x3 stride 2, gradient", build_max_pool_grad, NULL, "GB/s", 0},
+                         concat = {"concat", build_concat, NULL, "GB/s", 0},
+                         permute = {"permute to channels last", build_permute, NULL, "GB/s", 0},
+                         resize = {"resize bilinear, twice as large", build_resize, NULL, "GB/s", 0},
+                         gather = {"gather of rows", build_gather, NULL, "GB/s", 0},
+                         cumsum = {"cumsum", build_cumsum, NULL, "GB/s", 0}, topk = {"topk", build_topk, NULL, "GB/s", 0},
+                         sum = {"sum of all", build_sum, NULL, "GB/s", 0},
+                         argmax = {"argmax", build_argmax, NULL, "GB/s", 0}, add = {"a + b", build_add, NULL, "GB/s", 0},
+                         gelu = {"gelu", build_gelu, NULL, "GB/s", 0}, adam = {"Adam update", build_adam, NULL, "GB/s", 0};
 
 #define CONV(name, what, quick, ...)                                                                                        \
     {name "/forward", what, &forward, {__VA_ARGS__}, quick, 0},                                                             \
@@ -216,6 +318,8 @@ static const struct work works[] = {
     {"matmul/1024x1024x1024", "1024 x 1024 x 1024", &matmul, {1024, 1024, 1024}, false, TUFF_F16},
     {"matmul/128x49152x576-transposed", "128 x 49152 x 576, b transposed", &matmul, {128, 49152, 576, 1}, false, 0},
     {"matmul/1x1000x2048-transposed", "1 x 1000 x 2048, b transposed", &matmul, {1, 1000, 2048, 1}, false, 0},
+    {"matmul/1x4096x4096-transposed", "1 x 4096 x 4096, b transposed", &matmul, {1, 4096, 4096, 1}, false, 0},
+    {"matmul/1x4096x4096-transposed", "1 x 4096 x 4096, b transposed", &matmul, {1, 4096, 4096, 1}, false, TUFF_F16},
     CONV("conv/3x3-64-64-56x56-n8", "3x3 64>64 56x56 x8", true, 8, 64, 56, 64, 3, 1, 1, 1),
     CONV("conv/3x3-256-256-14x14-n8", "3x3 256>256 14x14 x8", false, 8, 256, 14, 256, 3, 1, 1, 1),
     CONV("conv/3x3-s2-128-128-56x56-n8", "3x3 stride 2 128>128 56x56 x8", false, 8, 128, 56, 128, 3, 2, 1, 1),
@@ -232,6 +336,20 @@ static const struct work works[] = {
     {"add/4194304", "4 Mi elements", &add, {4194304}, true, 0},
     {"gelu/4194304", "4 Mi elements", &gelu, {4194304}, false, 0},
     {"adam/4194304", "4 Mi parameters", &adam, {4194304}, false, 0},
+    {"softmax-grad/4096x1024", "4096 x 1024", &softmax_grad, {4096, 1024}, false, 0},
+    {"layer-norm-grad/4096x1024", "4096 x 1024", &layer_norm_grad, {4096, 1024}, false, 0},
+    {"rms-norm-grad/4096x1024", "4096 x 1024", &rms_norm_grad, {4096, 1024}, false, 0},
+    {"max-pool/8x64x112x112", "8 x 64 x 112 x 112", &max_pool, {8, 64, 112}, false, 0},
+    {"max-pool-grad/8x64x112x112", "8 x 64 x 112 x 112", &max_pool_grad, {8, 64, 112}, false, 0},
+    {"concat/8x64x56x56", "of two 8 x 64 x 56 x 56", &concat, {8, 64, 56}, false, 0},
+    {"permute/8x64x56x56", "8 x 64 x 56 x 56", &permute, {8, 64, 56}, false, 0},
+    {"resize/8x64x56x56", "8 x 64 x 56 x 56", &resize, {8, 64, 56}, false, 0},
+    {"gather/4096x1024", "4096 x 1024", &gather, {4096, 1024}, false, 0},
+    {"cumsum/4096x1024", "4096 x 1024", &cumsum, {4096, 1024}, false, 0},
+    {"topk-8/4096x1024", "8 of each row of 4096 x 1024", &topk, {4096, 1024, 8}, false, 0},
+    {"sum/4096x1024", "4096 x 1024", &sum, {4096, 1024}, false, 0},
+    {"argmax/4096x1024", "of each row of 4096 x 1024", &argmax, {4096, 1024}, false, 0},
+    {"argmax/1x4194304", "of 4 Mi elements", &argmax, {1, 4194304}, false, 0},
 };
 
 static const struct kind example = {"", build_example, NULL, "GB/s", 0};
@@ -331,8 +449,16 @@ static tuff_status make_input(struct run *r, uint32_t index, void **data)
     r->in_bytes[index] = tuff_dtype_size(type.dtype, count);
     r->in[index] = malloc(count * sizeof(float));
     if (!r->in[index]) return TUFF_ERR_MEMORY;
-    for (uint64_t i = 0; i < count; i++) r->in[index][i] = (float)zoo_uniform((uint32_t)i, index + 1);
     *data = r->in[index];
+    const uint32_t limit = r->built.limit[index];
+    int32_t *places = limit ? *data : NULL; /* as large as floats, and what tuff_evaluate takes, too */
+    for (uint64_t i = 0; i < count; i++) {
+        double u = zoo_uniform((uint32_t)i, index + 1);
+        if (places)
+            places[i] = (int32_t)((u + 1) / 2 * limit);
+        else
+            r->in[index][i] = (float)u;
+    }
     if (type.dtype != TUFF_F16) return TUFF_OK;
     uint16_t *halves = malloc(count * sizeof *halves);
     if (halves) round_to_halves(r->in[index], halves, count);

@@ -47,7 +47,7 @@ class File:
     def __init__(self, seed, device, caps, options):
         self.random, self.results, self.peaks = random.Random(seed), [], {}
         device["caps"] = caps
-        self.top = {"format": "tuff-bench", "format_version": 1, "workload_version": 1, "tuff_version": "0.1.0",
+        self.top = {"format": "tuff-bench", "format_version": 1, "workload_version": 2, "tuff_version": "0.1.0",
                     "started": "2026-11-25T08:30:00Z", "seconds": 0,
                     "system": {"os": "Linux 6.1 x86_64", "cpu": "Example CPU, 2 cores", "threads": 2},
                     "options": {"quick": False, "only": "", "min_seconds": 1, "min_runs": 20, "max_seconds": 60, "limits": "",
