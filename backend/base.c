@@ -46,6 +46,7 @@ static const struct {
                  {offsetof(struct tuff_options, cache_dir), "TUFF_CACHE_DIR"},
                  {offsetof(struct tuff_options, limits), "TUFF_LIMITS"},
                  {offsetof(struct tuff_options, driver), "TUFF_DRIVER"},
+                 {offsetof(struct tuff_options, device_class), "TUFF_CLASS"},
                  {offsetof(struct tuff_options, tiles), "TUFF_TILES"}};
 
 static const char **text_of(struct tuff_options *options, size_t row)

@@ -115,6 +115,7 @@ struct tuff_options {
     const char *cache_dir; /* folder of caches, used where nobody else may write it; NULL: the platform's; "": none */
     const char *limits;    /* clamps what devices offer, as "v3d71,range=65536,no-timeline"; NULL: not */
     const char *driver; /* rows of the table of known drivers: "none", "+NAME", "-NAME", by commas; NULL: those that fit */
+    const char *device_class; /* the class of devices that kernels are chosen for, "amd-rdna"; NULL: the device's own */
     const char *tiles;  /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
     uint32_t
         submission_ms; /* longest submission that is aimed at, 1 to 10000; 0: 500. Apps that share the GPU with a screen: 8 */
@@ -130,6 +131,7 @@ struct tuff_options {
  *   TUFF_CACHE_DIR  cache_dir  a folder; empty: none
  *   TUFF_LIMITS     limits     "v3d71", "range=65536,no-subgroups"
  *   TUFF_DRIVER     driver     "none", "+NAME", "-NAME"
+ *   TUFF_CLASS      device_class  "amd-rdna", "nvidia", ..: kernels of another class of devices
  *   TUFF_TILES      tiles      "avx2" or "avx512"
  *   TUFF_SUBMISSION_MS  submission_ms  a whole number, "8"
  * A word that nobody knows is an error of tuff_context_create (debug, log) or of opening and listing devices (the others), with a

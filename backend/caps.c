@@ -444,6 +444,7 @@ tuff_status tuff_gpu_query(struct tuff_instance *instance, VkPhysicalDevice hand
     double period = (double)properties.limits.timestampPeriod;
     gpu->caps.timestamp_period_ns = gpu->timestamp_bits && isfinite(period) && period > 0 ? period : 0;
     TUFF_TRY(tuff_drivers_apply(instance->context, instance->context->options.driver, &gpu->caps, error));
+    TUFF_TRY(tuff_class_apply(instance->context, &gpu->caps, error));
     return tuff_tiles_apply(instance->context, &gpu->caps, error);
 }
 

@@ -36,6 +36,51 @@ enum tuff_tiles_source {
 TUFF_API const char *tuff_tiles_name(enum tuff_tiles tiles);
 TUFF_API const char *tuff_tiles_source_name(enum tuff_tiles_source source);
 
+/* Devices that ask for the same kernels (backend/classes.c tells them apart): families of kernels, tiles and lanes follow the class, and so
+ * the order of sums. GPUs that are none of these are "other". X(NAME, its text) */
+#define TUFF_DEVICE_CLASSES(X)                                                                                              \
+    X(OTHER, "other")                                                                                                       \
+    X(SOFTWARE, "software")                                                                                                 \
+    X(AMD_RDNA, "amd-rdna")                                                                                                 \
+    X(AMD_GCN, "amd-gcn")                                                                                                   \
+    X(NVIDIA, "nvidia")                                                                                                     \
+    X(NVIDIA_PASCAL, "nvidia-pascal")                                                                                       \
+    X(NVIDIA_KEPLER, "nvidia-kepler")                                                                                       \
+    X(INTEL_SIMD8, "intel-simd8")                                                                                           \
+    X(INTEL_SIMD16, "intel-simd16")                                                                                         \
+    X(ADRENO, "adreno")                                                                                                     \
+    X(APPLE, "apple")                                                                                                       \
+    X(MALI, "mali")                                                                                                         \
+    X(MALI_BIFROST, "mali-bifrost")                                                                                         \
+    X(V3D, "v3d")                                                                                                           \
+    X(POWERVR, "powervr")
+#define TUFF_DEVICE_CLASS_(name, text) TUFF_DEVICE_CLASS_##name,
+enum tuff_device_class {
+    TUFF_DEVICE_CLASS_BY_DEVICE, /* in tuff_caps: as tuff_class_of tells by the other fields */
+    TUFF_DEVICE_CLASSES(TUFF_DEVICE_CLASS_) TUFF_DEVICE_CLASS_COUNT
+};
+#undef TUFF_DEVICE_CLASS_
+
+/* Families of kernels, of which graph/ops/families.def chooses by class. X(NAME, its text) */
+#define TUFF_FAMILIES(X)                                                                                                    \
+    X(TILE, "tile")         /* products: both operands in shared memory */                                                  \
+    X(UNI, "uni")           /* products: rows the same in all lanes, no shared memory */                                    \
+    X(BCAST, "bcast")       /* products: rows over the lanes, broadcast */                                                  \
+    X(SHUFFLE, "shuffle")   /* products and convolutions of software devices: rows over the lanes, shuffled */              \
+    X(MATVEC, "matvec")     /* products of few rows or columns */                                                           \
+    X(SPLIT_K, "split-k")   /* products of few, long sums: by parts, then their sum */                                      \
+    X(COOPMAT, "coopmat")   /* products of 16 bits: cooperative matrices */                                                 \
+    X(TILE16, "tile16")     /* products of 16 bits: packed sums */                                                          \
+    X(CONV_TAB, "conv-tab") /* convolutions by a table of k */                                                              \
+    X(CONV_TAB_BCAST, "conv-tab-bcast")                                                                                     \
+    X(CONV_WTAB, "conv-wtab") /* gradients of their weights */                                                              \
+    X(DW, "dw")               /* depthwise convolutions by rows of vectors */                                               \
+    X(ROW, "row")             /* rows in registers: softmax, norms, losses */                                               \
+    X(FLASH, "flash")         /* attention without its matrix */
+#define TUFF_FAMILY_(name, text) TUFF_FAMILY_##name,
+enum tuff_family { TUFF_FAMILIES(TUFF_FAMILY_) TUFF_FAMILY_COUNT };
+#undef TUFF_FAMILY_
+
 /* What a device can do, already clamped by TUFF_LIMITS where that applies. Sizes in bytes. Plain data. */
 struct tuff_caps {
     size_t struct_size;
@@ -71,6 +116,8 @@ struct tuff_caps {
     uint32_t driver_effects; /* enum tuff_driver_effect, of these rows */
     enum tuff_tiles tiles;   /* as a device that was created has it; a list knows no probe */
     enum tuff_tiles_source tiles_source;
+    enum tuff_device_class device_class; /* tuff_options.device_class; BY_DEVICE: as tuff_class_of tells */
+    uint32_t families_off;               /* bit 1 << family: this family is never chosen, the table's next row answers */
 };
 
 /* A flag or number of struct tuff_caps, for programs that list them; arrays, texts and doubles are not among them. Static texts. */
@@ -90,6 +137,11 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_caps_print(struct tuff_context *contex
                                                      struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_caps_parse(struct tuff_context *context, const char *text, struct tuff_caps *caps,
                                                      struct tuff_error *error);
+/* The class of the device: device_class, or what vendor, driver, kind and subgroup sizes say; never BY_DEVICE. Thread-safe. */
+TUFF_API enum tuff_device_class tuff_class_of(const struct tuff_caps *caps);
+/* "amd-rdna"; "conv-tab". Static texts. Thread-safe. */
+TUFF_API const char *tuff_device_class_name(enum tuff_device_class device_class);
+TUFF_API const char *tuff_family_name(enum tuff_family family);
 /* "discrete", "integrated", "virtual", "software", "other". Static text. Thread-safe. */
 TUFF_API const char *tuff_device_kind_name(enum tuff_device_kind kind);
 
@@ -97,10 +149,9 @@ TUFF_API const char *tuff_device_kind_name(enum tuff_device_kind kind);
 enum tuff_driver_effect {
     TUFF_DRIVER_CUTS_LOOPS = 1 << 0,        /* loops of an invocation must stay below 65535 rounds */
     TUFF_DRIVER_BATCHES_PIPELINES = 1 << 1, /* pipelines are made by one call, instead of one a thread */
-    TUFF_DRIVER_REGISTER_TILES = 1 << 2,    /* matrix products in flat workgroups, without shared memory */
-    TUFF_DRIVER_COMPILES_FAST = 1 << 3,     /* larger tiles, on software devices */
-    TUFF_DRIVER_READS_TEXELS = 1 << 4,      /* kernels read through texel buffers where they can */
-    TUFF_DRIVER_TILES_BY_CPU = 1 << 5       /* tiles of convolutions follow the processor: tuff_caps.tiles is measured */
+    TUFF_DRIVER_COMPILES_FAST = 1 << 2,     /* larger tiles, on software devices */
+    TUFF_DRIVER_READS_TEXELS = 1 << 3,      /* kernels read through texel buffers where they can */
+    TUFF_DRIVER_TILES_BY_CPU = 1 << 4       /* tiles of convolutions follow the processor: tuff_caps.tiles is measured */
 };
 /* One row of the table of known drivers: a defect, or what a driver likes better. Static texts. */
 struct tuff_driver_row {

@@ -45,6 +45,7 @@ static const struct tuff_caps_field fields[] = {
     FIELD(texel_alignment, "texel alignment, bytes", TUFF_FIELD_U32),
     FIELD(max_allocation_bytes, "one allocation, bytes", TUFF_FIELD_U64),
     FIELD(max_allocation_count, "allocations", TUFF_FIELD_U32),
+    FIELD(families_off, "families of kernels off, bits", TUFF_FIELD_U32),
     FIELD(flops_per_second, "FLOP/s to count on", TUFF_FIELD_U64),
     FIELD(bytes_per_second, "bytes/s to count on", TUFF_FIELD_U64),
 };
@@ -81,7 +82,7 @@ const char *tuff_device_kind_name(enum tuff_device_kind kind)
  *
  * A line a field, "subgroup_size 64", in the order of these tables; lines that begin with '#' say nothing. */
 
-enum kind { TEXT = TUFF_FIELD_U64 + 1, NUMBERS, KIND, TILES };
+enum kind { TEXT = TUFF_FIELD_U64 + 1, NUMBERS, KIND, TILES, CLASS };
 
 /* What is in the text besides, and no field of a listing. */
 static const struct tuff_caps_field more[] = {
@@ -95,6 +96,7 @@ static const struct tuff_caps_field more[] = {
     FIELD(device_id, NULL, TUFF_FIELD_U32),
     FIELD(api_version, NULL, TUFF_FIELD_U32),
     FIELD(tiles, NULL, TILES),
+    FIELD(device_class, NULL, CLASS),
     FIELD(max_workgroup_size, NULL, NUMBERS),
     FIELD(max_workgroup_count, NULL, NUMBERS),
 };
@@ -121,6 +123,7 @@ tuff_status tuff_caps_print(struct tuff_context *context, const struct tuff_caps
         case TEXT: tuff_text_add(&out, "%s", tuff_printable(at, shown, sizeof shown)); break;
         case NUMBERS: tuff_text_add(&out, "%u %u %u", (unsigned)three[0], (unsigned)three[1], (unsigned)three[2]); break;
         case KIND: tuff_text_add(&out, "%s", tuff_device_kind_name(caps->kind)); break;
+        case CLASS: tuff_text_add(&out, "%s", tuff_device_class_name(caps->device_class)); break;
         case TILES: tuff_text_add(&out, "%s", tuff_tiles_name(caps->tiles)); break;
         default: tuff_text_add(&out, "%llu", (unsigned long long)tuff_caps_value(caps, field));
         }
@@ -166,6 +169,11 @@ static bool read_field(struct tuff_caps *caps, const struct tuff_caps_field *fie
     case TILES:
         for (int k = TUFF_TILES_UNKNOWN; k < TUFF_TILES_COUNT; k++)
             if (is_text(tuff_tiles_name((enum tuff_tiles)k), at, length)) return caps->tiles = (enum tuff_tiles)k, true;
+        return false;
+    case CLASS:
+        for (int k = 0; k < TUFF_DEVICE_CLASS_COUNT; k++)
+            if (is_text(tuff_device_class_name((enum tuff_device_class)k), at, length))
+                return caps->device_class = (enum tuff_device_class)k, true;
         return false;
     case TUFF_FIELD_FLAG:
         if (!read_numbers(at, end, 1, n, 1)) return false;

@@ -21,7 +21,6 @@ struct row {
         {name, "listed later than the other driver of its device", why, "llama.cpp, ggml_vk_instance_init"},                \
             .driver = (driver_id), .rank = (places)                                                                         \
     }
-#define REGISTER_TILES_TEXT "matrix products by one-dimensional workgroups, in registers"
 
 static const struct row table[] = {
     {{"llvmpipe-loops", "loops of more than 65000 rounds are refused, or split",
@@ -57,19 +56,6 @@ static const struct row table[] = {
      .driver = VK_DRIVER_ID_INTEL_PROPRIETARY_WINDOWS,
      .below = INTEL_WINDOWS(100, 9313),
      .effects = TUFF_DRIVER_BATCHES_PIPELINES},
-    {{"adreno-square-groups", REGISTER_TILES_TEXT,
-      "workgroups of 8 x 8 and 4 x 16 give wrong products in 10 to 20 % of runs, flat ones never",
-      "executorch issue 22327, pull request 22328"},
-     .driver = VK_DRIVER_ID_QUALCOMM_PROPRIETARY,
-     .effects = TUFF_DRIVER_REGISTER_TILES},
-    {{"arm-shared-memory", REGISTER_TILES_TEXT, "shared memory is main memory, no faster than the cache",
-      "Arm, Mali OpenCL developer guide 101574, section 7.3.2"},
-     .vendor = 0x13b5,
-     .effects = TUFF_DRIVER_REGISTER_TILES},
-    {{"v3d-shared-memory", REGISTER_TILES_TEXT, "shared memory is a buffer in main memory",
-      "Mesa, v3dv: shared memory of a compute job is a buffer object"},
-     .vendor = 0x14e4,
-     .effects = TUFF_DRIVER_REGISTER_TILES},
     LATER("amd-open-later", VK_DRIVER_ID_AMD_OPEN_SOURCE, 1, "RADV is the better one"),
     LATER("amd-later", VK_DRIVER_ID_AMD_PROPRIETARY, 2, "RADV and AMD's open one are better"),
     LATER("intel-windows-later", VK_DRIVER_ID_INTEL_PROPRIETARY_WINDOWS, 1, "Mesa's is the better one"),

@@ -142,6 +142,8 @@ tuff_status tuff_limits_apply(struct tuff_context *context, const char *profile,
  * Errors: USAGE with the known names. */
 tuff_status tuff_drivers_apply(struct tuff_context *context, const char *choice, struct tuff_caps *caps,
                                struct tuff_error *error);
+/* classes.c: sets device_class by tuff_options.device_class. USAGE with the known words where it is none of them. */
+tuff_status tuff_class_apply(struct tuff_context *context, struct tuff_caps *caps, struct tuff_error *error);
 /* The better of two drivers for one device has the lower rank, 0 .. 9. */
 int tuff_driver_rank(const struct tuff_caps *caps);
 

@@ -3,6 +3,7 @@
 #ifndef TUFF_SESSION_H
 #define TUFF_SESSION_H
 
+#include "backend/caps.h"
 #include "graph/values.h"
 
 #ifdef __cplusplus
@@ -194,6 +195,15 @@ struct tuff_evaluate_params {
  * a leaf that is none; CANCELLED; MEMORY, also where values would take more than memory_bytes: few words can ask for very large ones. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_evaluate(const struct tuff_graph *graph, const struct tuff_evaluate_params *params,
                                                    double *const *results, struct tuff_error *error);
+
+/* ---- which kernels a device gets ----------------------------------------------------------------------------------------------------- */
+
+/* The family of kernels that serves a kind of work; evidence "measured" on its class of devices or "predicted". Static texts. */
+struct tuff_family_choice {
+    const char *work, *family, *evidence, *source;
+};
+/* Kind of work number index (from 0) into *choice, for large sizes; false past the last. Thread-safe. */
+TUFF_API bool tuff_family_choice(const struct tuff_caps *caps, uint32_t index, struct tuff_family_choice *choice);
 
 /* ---- self-test: does this device compute what it should? ------------------------------------------------------------------------------ */
 

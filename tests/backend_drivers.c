@@ -1,6 +1,7 @@
 /* backend_drivers.c - the table of known drivers: which rows apply to made-up devices, versions just below and at a bound, what
  * TUFF_DRIVER turns on and off, and that what the device was opened with is what its table says. */
 #include "backend/instance.h"
+#include "graph/session.h"
 #include "tests/backend_help.h"
 
 #include <stdio.h>
@@ -49,11 +50,8 @@ static void test_matches(struct backend_test *test)
          TUFF_DRIVER_BATCHES_PIPELINES},
         {VK_DRIVER_ID_INTEL_PROPRIETARY_WINDOWS, 0x8086, 100 << 14 | 9313, "", "intel-windows-later", 0},
         {VK_DRIVER_ID_INTEL_PROPRIETARY_WINDOWS, 0x8086, 101 << 14 | 8974, "", "intel-windows-later", 0},
-        {VK_DRIVER_ID_QUALCOMM_PROPRIETARY, 0x5143, 0x80000000, "", "adreno-batch,adreno-square-groups",
-         TUFF_DRIVER_BATCHES_PIPELINES | TUFF_DRIVER_REGISTER_TILES},
+        {VK_DRIVER_ID_QUALCOMM_PROPRIETARY, 0x5143, 0x80000000, "", "adreno-batch", TUFF_DRIVER_BATCHES_PIPELINES},
         {VK_DRIVER_ID_MESA_TURNIP, 0x5143, 1, "Mesa 25.0.7", "turnip-later", 0},
-        {VK_DRIVER_ID_ARM_PROPRIETARY, 0x13b5, 1, "", "arm-shared-memory", TUFF_DRIVER_REGISTER_TILES},
-        {VK_DRIVER_ID_MESA_V3DV, 0x14e4, 1, "Mesa 24.1.0", "v3d-shared-memory", TUFF_DRIVER_REGISTER_TILES},
         {VK_DRIVER_ID_MESA_DOZEN, 0x10de, 1, "Mesa 25.0.7", "dozen-last", 0},
         {0, 0, 0, "", "", 0},
     };
@@ -100,9 +98,9 @@ static void test_choices(struct backend_test *test)
         struct tuff_caps caps = {.driver_rows = 77};
         struct tuff_error error = {0};
         tuff_status status = tuff_drivers_apply(test->context, bad[i], &caps, &error);
-        backend_check(
-            test, status == TUFF_ERR_USAGE && caps.driver_rows == 77 && strstr(error.message, "adreno-square-groups"),
-            "\"%s\": expected TUFF_ERR_USAGE with the names, got %s: %s", bad[i], tuff_status_name(status), error.message);
+        backend_check(test, status == TUFF_ERR_USAGE && caps.driver_rows == 77 && strstr(error.message, "adreno-batch"),
+                      "\"%s\": expected TUFF_ERR_USAGE with the names, got %s: %s", bad[i], tuff_status_name(status),
+                      error.message);
     }
     test->quiet = false;
 }
@@ -140,6 +138,69 @@ static void test_texts(struct backend_test *test)
     backend_check(test, count > 0 && !tuff_driver_row(count, &row), "%u rows", count);
 }
 
+/* The class of devices as their drivers tell of them, one that is asked for, and the row of families that follows. */
+static void test_classes(struct backend_test *test)
+{
+    static const struct {
+        uint32_t vendor, driver, lanes;
+        bool f16;
+        uint32_t api;
+        const char *is;
+    } cases[] = {{0x1002, 3, 32, true, VK_API_VERSION_1_3, "amd-rdna"},
+                 {0x1002, 3, 64, true, VK_API_VERSION_1_3, "amd-gcn"},
+                 {0x10de, 4, 32, true, VK_API_VERSION_1_3, "nvidia"},
+                 {0x10de, 23, 32, false, VK_API_VERSION_1_3, "nvidia-pascal"},
+                 {0x10de, 23, 32, false, VK_API_VERSION_1_2, "nvidia-kepler"},
+                 {0x8086, 6, 8, true, VK_API_VERSION_1_3, "intel-simd8"},
+                 {0x8086, 6, 16, true, VK_API_VERSION_1_3, "intel-simd16"},
+                 {0x5143, 18, 64, true, VK_API_VERSION_1_3, "adreno"},
+                 {0x106b, 14, 32, true, VK_API_VERSION_1_2, "apple"},
+                 {0x10005, 26, 32, true, VK_API_VERSION_1_3, "apple"},
+                 {0x13b5, 20, 16, true, VK_API_VERSION_1_3, "mali"},
+                 {0x13b5, 20, 8, false, VK_API_VERSION_1_3, "mali-bifrost"},
+                 {0x14e4, 19, 16, false, VK_API_VERSION_1_3, "v3d"},
+                 {0x1010, 21, 32, false, VK_API_VERSION_1_3, "powervr"},
+                 {0x1234, 0, 32, true, VK_API_VERSION_1_3, "other"}};
+    struct tuff_options options = test->context->options;
+    struct tuff_context *context = NULL;
+    struct tuff_device *device = NULL;
+    struct tuff_error error = {0};
+    struct tuff_family_choice choice[2] = {{.work = NULL}};
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct tuff_caps caps = {.vendor_id = cases[i].vendor,
+                                 .driver_id = cases[i].driver,
+                                 .subgroup_size_min = cases[i].lanes,
+                                 .f16_arithmetic = cases[i].f16,
+                                 .api_version = cases[i].api,
+                                 .kind = TUFF_DEVICE_DISCRETE};
+        const char *is = tuff_device_class_name(tuff_class_of(&caps));
+        backend_check(test, !strcmp(is, cases[i].is), "class %zu: expected %s, got %s", i, cases[i].is, is);
+        caps.kind = TUFF_DEVICE_SOFTWARE;
+        backend_check(test, tuff_class_of(&caps) == TUFF_DEVICE_CLASS_SOFTWARE, "class %zu: expected software", i);
+    }
+    options.device_class = "nvidia";
+    if (tuff_context_create(&options, &context, &error) != TUFF_OK) return;
+    if (backend_status(test, "class", TUFF_OK, tuff_device_create(context, NULL, &device, &error), &error)) {
+        struct tuff_caps caps = *tuff_device_caps(device);
+        backend_check(test,
+                      tuff_class_of(&caps) == TUFF_DEVICE_CLASS_NVIDIA && tuff_family_choice(&caps, 0, &choice[0]) &&
+                          !strcmp(choice[0].family, tuff_family_name(TUFF_FAMILY_TILE)),
+                      "expected NVIDIA's tile, got %s", choice[0].family ? choice[0].family : "none");
+        caps.families_off = UINT32_MAX; /* the last row answers all the same */
+        backend_check(test, tuff_family_choice(&caps, 0, &choice[1]) && strcmp(choice[1].family, choice[0].family),
+                      "families off: got %s", choice[1].family ? choice[1].family : "none");
+    }
+    tuff_device_release(device);
+    tuff_context_destroy(context);
+    options.device_class = "geforce";
+    options.log = NULL;
+    if (tuff_context_create(&options, &context, &error) != TUFF_OK) return;
+    tuff_status status = tuff_device_create(context, NULL, &device, &error);
+    backend_check(test, status == TUFF_ERR_USAGE && strstr(error.message, "\"geforce\"; there are: by-device, other"),
+                  "unknown class: expected TUFF_ERR_USAGE, got %s: %s", tuff_status_name(status), error.message);
+    tuff_context_destroy(context);
+}
+
 static void test_device(struct backend_test *test)
 {
     struct tuff_options options = test->context->options;
@@ -171,6 +232,7 @@ int main(void)
     test_choices(&test);
     test_ranks(&test);
     test_texts(&test);
+    test_classes(&test);
     test_device(&test);
     return backend_test_end(&test, "backend_drivers");
 }

@@ -78,7 +78,7 @@ struct tuff_caps graph_caps(uint32_t which)
     }
     if (which == 3) {
         caps.kind = TUFF_DEVICE_INTEGRATED;
-        caps.driver_effects = TUFF_DRIVER_REGISTER_TILES; /* as Arm's */
+        caps.device_class = TUFF_DEVICE_CLASS_MALI;
         caps.subgroup_size = caps.subgroup_size_min = caps.subgroup_size_max = 16;
         caps.max_workgroup_invocations = 256;
         caps.max_shared_bytes = 32768;

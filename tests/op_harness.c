@@ -148,21 +148,23 @@ static bool differs(struct harness *h, const struct tuff_op *op, const struct tu
     return other;
 }
 
-/* Kernels are chosen by the kind of device: those that this one would not choose must be right too. */
+/* Kernels are chosen by class and kind of device: those that this one would not choose must be right too. */
 static void other_kinds(struct harness *h, int argc, char **argv)
 {
     static const struct {
         const char *name;
         enum tuff_device_kind kind;
-        uint32_t effects, every;
-    } kinds[] = {{"a discrete GPU", TUFF_DEVICE_DISCRETE, 0, 2},
-                 {"an Arm GPU", TUFF_DEVICE_INTEGRATED, TUFF_DRIVER_REGISTER_TILES, 4}};
+        enum tuff_device_class device_class;
+        uint32_t every;
+    } kinds[] = {{"an NVIDIA GPU", TUFF_DEVICE_DISCRETE, TUFF_DEVICE_CLASS_NVIDIA, 2},
+                 {"a Mali GPU", TUFF_DEVICE_INTEGRATED, TUFF_DEVICE_CLASS_MALI, 4}};
     for (uint32_t k = 0; k < TUFF_COUNT(kinds); k++) {
         backend_test_renew(&h->test);
         struct tuff_caps *caps = &h->test.device->caps, own = *caps;
         unsigned before = h->test.failures, others = 0;
         caps->kind = kinds[k].kind;
-        caps->driver_effects = kinds[k].effects;
+        caps->driver_effects = 0;
+        caps->device_class = kinds[k].device_class;
         h->every = kinds[k].every;
         for (uint32_t i = 0; i < tuff_op_count; i++) {
             if (!chosen(argc, argv, tuff_ops[i]->name) || !differs(h, tuff_ops[i], &own, caps)) continue;

@@ -65,11 +65,13 @@ static void test_right(struct backend_test *test, bool all)
     static const struct {
         const char *name, *driver;
         enum tuff_device_kind kind;
+        enum tuff_device_class device_class;
         uint32_t debug;
-    } runs[] = {{"this device", "", TUFF_DEVICE_SOFTWARE, 0},
-                {"a discrete GPU", "none", TUFF_DEVICE_DISCRETE, 0},
-                {"an Adreno", "none,+adreno-square-groups,+adreno-batch", TUFF_DEVICE_INTEGRATED, 0},
-                {"a build without a compiler", "", TUFF_DEVICE_SOFTWARE, TUFF_DEBUG_NOCOMPILER}};
+    } runs[] = {
+        {"this device", "", TUFF_DEVICE_SOFTWARE, TUFF_DEVICE_CLASS_BY_DEVICE, 0},
+        {"an NVIDIA GPU", "none", TUFF_DEVICE_DISCRETE, TUFF_DEVICE_CLASS_NVIDIA, 0},
+        {"a Mali GPU", "none,+adreno-batch", TUFF_DEVICE_INTEGRATED, TUFF_DEVICE_CLASS_MALI, 0},
+        {"a build without a compiler", "", TUFF_DEVICE_SOFTWARE, TUFF_DEVICE_CLASS_BY_DEVICE, TUFF_DEBUG_NOCOMPILER}};
     struct seen seen = {.lock = NULL};
     struct tuff_compiler compiler = {
         .struct_size = sizeof compiler, .user = &seen, .version = "seen", .compile = compile_seen};
@@ -93,6 +95,7 @@ static void test_right(struct backend_test *test, bool all)
         tuff_status status = tuff_device_create(context, NULL, &device, &error);
         if (status == TUFF_OK && runs[i].kind != TUFF_DEVICE_SOFTWARE) {
             device->caps.kind = runs[i].kind;
+            device->caps.device_class = runs[i].device_class;
             device->caps.integer_dot_accelerated = true;
         }
         test->quiet = most;

@@ -1,13 +1,31 @@
 /* gemm.c - chooses kernel family and tile of a matrix product by device class. */
 #include "graph/ops/gemm.h"
 
-enum family { REG, TILE, SHUFFLE };
 struct tile {
-    enum family family;
+    enum tuff_family family;
     uint32_t tx, ty, tm, tn, bk; /* invocations along n and m, outputs of one, depth; SHUFFLE: tx lanes, tm x tn groups */
     uint32_t rows, columns;      /* outputs of a workgroup */
 };
-static const char *const files[] = {"gemm_reg", "gemm_tile", "gemm_shuffle"};
+static const char *const files[] = {
+    [TUFF_FAMILY_TILE] = "gemm_tile", [TUFF_FAMILY_UNI] = "gemm_reg", [TUFF_FAMILY_SHUFFLE] = "gemm_shuffle"};
+
+struct choice {
+    struct tuff_family_row row;
+    uint32_t layouts, tm, tn, tx, ty, depth, groups;
+};
+enum { ANY_LAYOUT = TUFF_GEMM_NN | TUFF_GEMM_NT | TUFF_GEMM_TN | TUFF_GEMM_TT };
+#define TUFF_GEMM_CHOICE(of, layouts, family, tm, tn, tx, ty, depth, groups, evidence, source)                              \
+    {{TUFF_DEVICE_CLASS_##of, TUFF_FAMILY_##family, TUFF_EVIDENCE_##evidence, source},                                      \
+     layouts,                                                                                                               \
+     tm,                                                                                                                    \
+     tn,                                                                                                                    \
+     tx,                                                                                                                    \
+     ty,                                                                                                                    \
+     depth,                                                                                                                 \
+     groups},
+static const struct choice choices[] = {
+#include "graph/ops/families.def"
+};
 
 /* Smallest power of two >= value, at most limit (a power of two). */
 static uint32_t power_of_two(uint64_t value, uint32_t limit)
@@ -24,14 +42,14 @@ static struct tile reg_tile(const struct tuff_caps *caps)
 {
     uint32_t lanes = caps->subgroup_size ? caps->subgroup_size : 32;
     while (lanes > caps->max_workgroup_invocations) lanes /= 2;
-    return (struct tile){REG, lanes, 1, 4, 4, 1, 4, 4 * lanes};
+    return (struct tile){TUFF_FAMILY_UNI, lanes, 1, 4, 4, 1, 4, 4 * lanes};
 }
 
 /* Software devices load lane by lane, so that what a load costs is the number of elements. */
 uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps)
 {
     bool fits = caps->subgroup_shuffle && caps->subgroup_basic && (caps->subgroup_size == 4 || caps->subgroup_size == 8);
-    return caps->kind == TUFF_DEVICE_SOFTWARE && fits ? caps->subgroup_size : 0;
+    return tuff_class_of(caps) == TUFF_DEVICE_CLASS_SOFTWARE && fits ? caps->subgroup_size : 0;
 }
 
 bool tuff_compiles_fast(const struct tuff_caps *caps) { return caps->driver_effects & TUFF_DRIVER_COMPILES_FAST; }
@@ -57,13 +75,13 @@ static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_
     while (!(any_size && gemm->n > 1) && tn * tm > 1 &&
            ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
         *(tn > 1 ? &tn : &tm) /= 2;
-    return (struct tile){SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
+    return (struct tile){TUFF_FAMILY_SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
 }
 
 /* Up to 64 x 64 outputs and 16 deep (8.3 KiB), less of small matrices; 128 invocations are the least that every device has. */
 static struct tile shared_tile(const struct tuff_gemm *gemm)
 {
-    struct tile t = {TILE, 16, 8, 8, 4, 16, 0, 0};
+    struct tile t = {TUFF_FAMILY_TILE, 16, 8, 8, 4, 16, 0, 0};
     if (ceil_div(gemm->m, 64) * ceil_div(gemm->n, 64) * gemm->z < 64) t.tm = t.tn = 4;
     uint32_t tm = power_of_two(ceil_div(gemm->m, t.ty), t.tm), tn = power_of_two(ceil_div(gemm->n, t.tx), t.tn);
     t.tm = tm;
@@ -78,19 +96,48 @@ static bool small_workgroups(const struct tuff_caps *caps)
     return caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384;
 }
 
-static struct tile choose(const struct tuff_lower *lower, const struct tuff_gemm *gemm)
+static bool fits(const struct tuff_caps *caps, const struct choice *choice, bool bytes)
 {
-    const struct tuff_caps *caps = lower->caps;
-    bool software = caps->kind == TUFF_DEVICE_SOFTWARE;
-    bool registers = caps->driver_effects & TUFF_DRIVER_REGISTER_TILES;
-    if (tuff_shuffle_lanes(caps) && !gemm->bytes) return shuffle_tile(caps, gemm, lower->any_size);
-    if (software || registers || small_workgroups(caps)) return reg_tile(caps);
-    return shared_tile(gemm);
+    bool last = choice == &choices[TUFF_COUNT(choices) - 1];
+    switch (choice->row.family) {
+    case TUFF_FAMILY_SHUFFLE:
+        if (bytes || !tuff_shuffle_lanes(caps)) return false;
+        break;
+    case TUFF_FAMILY_TILE:
+        if (small_workgroups(caps)) return false;
+        break;
+    default: break;
+    }
+    return last || tuff_family_fits(caps, &choice->row);
+}
+
+static const struct choice *choose(const struct tuff_caps *caps, uint32_t layout, bool bytes)
+{
+    const struct choice *choice = choices;
+    while (!(choice->layouts & layout) || !fits(caps, choice, bytes)) choice++;
+    return choice;
+}
+
+const struct tuff_family_row *tuff_gemm_row(const struct tuff_caps *caps, uint32_t layout)
+{
+    return &choose(caps, layout, false)->row;
+}
+
+static struct tile tile_of(const struct tuff_lower *lower, const struct tuff_gemm *gemm)
+{
+    uint32_t layout = gemm->a_k_fast   ? gemm->b_k_fast ? TUFF_GEMM_NT : TUFF_GEMM_NN
+                      : gemm->b_k_fast ? TUFF_GEMM_TT
+                                       : TUFF_GEMM_TN;
+    switch (choose(lower->caps, layout, gemm->bytes)->row.family) {
+    case TUFF_FAMILY_SHUFFLE: return shuffle_tile(lower->caps, gemm, lower->any_size);
+    case TUFF_FAMILY_TILE: return shared_tile(gemm);
+    default: return reg_tile(lower->caps);
+    }
 }
 
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call)
 {
-    struct tile t = choose(lower, gemm);
+    struct tile t = tile_of(lower, gemm);
     uint64_t tiles_m = ceil_div(gemm->m, t.rows), tiles_n = ceil_div(gemm->n, t.columns);
     uint64_t groups = tiles_m * tiles_n * gemm->z;
     if (gemm->m > INT32_MAX || gemm->n > INT32_MAX || gemm->k > INT32_MAX || groups > UINT32_MAX)
@@ -99,23 +146,24 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
                          (unsigned long long)gemm->m, (unsigned long long)gemm->n, (unsigned long long)gemm->k,
                          (unsigned long long)gemm->z);
     uint64_t k_loop = gemm->k_split ? gemm->k_split : gemm->k;
-    TUFF_TRY(tuff_lower_rounds(lower, t.family == SHUFFLE || gemm->bytes ? ceil_div(k_loop, 4) : k_loop));
+    TUFF_TRY(tuff_lower_rounds(lower, t.family == TUFF_FAMILY_SHUFFLE || gemm->bytes ? ceil_div(k_loop, 4) : k_loop));
     call->file = files[t.family];
     call->flops = 2 * gemm->m * gemm->n * gemm->k * gemm->z;
-    if (t.family == REG && lower->caps->kind != TUFF_DEVICE_SOFTWARE && small_workgroups(lower->caps))
+    if (t.family == TUFF_FAMILY_UNI && tuff_class_of(lower->caps) != TUFF_DEVICE_CLASS_SOFTWARE &&
+        small_workgroups(lower->caps))
         call->note = "no tiles in shared memory: workgroups of this device are too small";
-    else if (t.family == REG && lower->caps->kind == TUFF_DEVICE_SOFTWARE && !gemm->bytes)
+    else if (t.family == TUFF_FAMILY_UNI && tuff_class_of(lower->caps) == TUFF_DEVICE_CLASS_SOFTWARE && !gemm->bytes)
         call->note = "no exchange between lanes: this device has no subgroup shuffle of 4 or 8 lanes";
     else if (gemm->op != TUFF_GEMM_MATMUL && !gemm->bytes && tuff_shuffle_lanes(lower->caps))
         call->note = "a general kernel: the direct ones take windows up to 7 x 7 that span few pixels";
     if (gemm->bytes) tuff_call_define(call, "BYTES", 1);
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);
-    if (t.family == REG) {
+    if (t.family == TUFF_FAMILY_UNI) {
         TUFF_CALL(call, gemm_reg, .WORKGROUP = t.tx);
-    } else if (t.family == TILE) {
+    } else if (t.family == TUFF_FAMILY_TILE) {
         TUFF_CALL(call, gemm_tile, .TX = t.tx, .TY = t.ty, .TM = t.tm, .TN = t.tn, .BK = t.bk, .A_K_FAST = gemm->a_k_fast,
                   .B_K_FAST = gemm->b_k_fast);
-    } else if (t.family == SHUFFLE) {
+    } else if (t.family == TUFF_FAMILY_SHUFFLE) {
         bool plain = gemm->op == TUFF_GEMM_MATMUL, k_even = gemm->k % 4 == 0;
         bool a_vec = plain && (gemm->a_k_fast ? k_even : gemm->m % 4 == 0),
              b_vec = plain && (gemm->b_k_fast ? k_even : gemm->n % 4 == 0);

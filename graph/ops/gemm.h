@@ -3,8 +3,16 @@
 #define TUFF_OPS_GEMM_H
 
 #include "graph/op.h"
+#include "graph/ops/families.h"
 
 enum tuff_gemm_op { TUFF_GEMM_MATMUL, TUFF_GEMM_CONV, TUFF_GEMM_INPUT_GRAD, TUFF_GEMM_WEIGHT_GRAD }; /* GEMM_OP */
+
+enum tuff_gemm_layout {
+    TUFF_GEMM_NN = 1,
+    TUFF_GEMM_NT = 2,
+    TUFF_GEMM_TN = 4,
+    TUFF_GEMM_TT = 8
+}; /* T: transposed; bits of families.def */
 
 /* c[z,m,n] = sum_k a[z,m,k] b[z,k,n] */
 struct tuff_gemm {
@@ -19,6 +27,9 @@ struct tuff_gemm {
 /* Chooses the kernel for the device: file, GEMM_OP, grid, the parts gemm and that of the file; the caller adds gemm_matmul or gemm_conv.
  * TUFF_ERR_UNSUPPORTED where a count passes 2^32 - 1. */
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call);
+
+/* The row of families.def for a large product of a layout. */
+const struct tuff_family_row *tuff_gemm_row(const struct tuff_caps *caps, uint32_t layout);
 
 enum { TUFF_LEAST_GROUPS = 8 }; /* workgroups of a launch on software devices, so that all cores are busy to the end */
 

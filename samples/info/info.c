@@ -22,6 +22,7 @@ static const char usage[] =
     "\n"
     "TUFF_LIMITS=PROFILE shows the devices clamped to a profile of a small device, as Tuff then sees them.\n"
     "TUFF_TILES=avx2 or avx512 fixes the tiles of software devices, which else are measured once.\n"
+    "TUFF_CLASS=amd-rdna, nvidia, .. chooses kernels as for a device of another class.\n"
     "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
     "Exit status: 0 devices were found and computed right, 1 none, wrong numbers or an error, 2 wrong use.\n";
 
@@ -60,6 +61,28 @@ static void print_rows(const struct tuff_caps *caps)
         if (caps->driver_rows >> i & 1)
             printf("  %-28s %s\n  %-28s   because: %s\n  %-28s   source: %s\n", row.name, row.effect, "", row.reason, "",
                    row.source);
+}
+
+/* Class of the device, and which family of kernels serves each kind of work. */
+static void print_families(const struct tuff_caps *caps)
+{
+    struct tuff_family_choice choice;
+    printf("  %-28s %s\n", "class", tuff_device_class_name(tuff_class_of(caps)));
+    for (uint32_t i = 0; tuff_family_choice(caps, i, &choice); i++)
+        printf("  %-34s %s, %s\n", choice.work, choice.family, choice.evidence);
+}
+
+static void print_json_families(const struct tuff_caps *caps)
+{
+    struct tuff_family_choice choice;
+    printf(",\n   \"class\": \"%s\",\n   \"families\": [", tuff_device_class_name(tuff_class_of(caps)));
+    for (uint32_t i = 0; tuff_family_choice(caps, i, &choice); i++) {
+        printf("%s\n    {\"work\": \"%s\", \"family\": \"%s\", \"evidence\": \"%s\", \"source\": ", i ? "," : "",
+               choice.work, choice.family, choice.evidence);
+        text_to_json(stdout, choice.source);
+        putchar('}');
+    }
+    printf("\n   ]");
 }
 
 static void print_json(const struct tuff_caps *caps, uint32_t index)
@@ -102,6 +125,7 @@ static void print_json(const struct tuff_caps *caps, uint32_t index)
                (unsigned long long)caps->heaps[i].used_bytes, caps->heaps[i].device_local ? "true" : "false");
     printf("\n   ],\n   \"tiles\": \"%s\",\n   \"tiles_source\": \"%s\"", tuff_tiles_name(caps->tiles),
            tuff_tiles_source_name(caps->tiles_source));
+    print_json_families(caps);
     printf(",\n   \"driver_rows\": [");
     print_json_rows(caps);
     printf("]\n  }");
@@ -136,6 +160,7 @@ static void print_table(const struct tuff_caps *caps, uint32_t index)
                caps->heaps[i].device_local ? ", device local" : "", caps->heaps[i].budget_bytes ? ", with budget" : "");
     if (caps->tiles)
         printf("  %-28s %s, by %s\n", "tiles", tuff_tiles_name(caps->tiles), tuff_tiles_source_name(caps->tiles_source));
+    print_families(caps);
     print_rows(caps);
 }
 

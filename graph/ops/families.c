@@ -1,0 +1,34 @@
+/* families.c - the table of families (families.def) as rows, and what of it serves a device, for people. */
+#include "graph/ops/families.h"
+#include "graph/ops/gemm.h"
+#include "graph/session.h"
+
+bool tuff_family_off(const struct tuff_caps *caps, enum tuff_family family) { return caps->families_off >> family & 1; }
+
+bool tuff_family_fits(const struct tuff_caps *caps, const struct tuff_family_row *row)
+{
+    return (row->of == TUFF_DEVICE_CLASS_ANY || row->of == tuff_class_of(caps)) && !tuff_family_off(caps, row->family);
+}
+
+/* A line of tuff-info for each kind of work: the row that serves a large one. */
+static const struct {
+    const char *title;
+    const struct tuff_family_row *(*row)(const struct tuff_caps *caps, uint32_t argument);
+    uint32_t argument;
+} works[] = {
+    {"matrix product, a[m][k] b[k][n]", tuff_gemm_row, TUFF_GEMM_NN},
+    {"matrix product, a[m][k] b[n][k]", tuff_gemm_row, TUFF_GEMM_NT},
+    {"matrix product, a[k][m] b[k][n]", tuff_gemm_row, TUFF_GEMM_TN},
+};
+
+bool tuff_family_choice(const struct tuff_caps *caps, uint32_t index, struct tuff_family_choice *choice)
+{
+    if (index >= TUFF_COUNT(works)) return false;
+    const struct tuff_family_row *row = works[index].row(caps, works[index].argument);
+    *choice = (struct tuff_family_choice){.work = works[index].title,
+                                          .family = row ? tuff_family_name(row->family) : "none",
+                                          .evidence = row && row->evidence == TUFF_EVIDENCE_MEASURED ? "measured"
+                                                                                                     : "predicted",
+                                          .source = row ? row->source : ""};
+    return true;
+}
