@@ -14,6 +14,7 @@
 #define DEBUG_UNKNOWN (UINT32_C(1) << 30)
 #define LOG_UNKNOWN (UINT32_C(1) << 29)
 #define SUBMISSION_UNKNOWN (UINT32_C(1) << 28)
+#define CHECK_UNKNOWN (UINT32_C(1) << 27)
 enum { MOST_SUBMISSION_MS = 10000 };
 
 struct debug_row {
@@ -153,6 +154,11 @@ void tuff_options_from_env(struct tuff_options *options)
         options->submission_ms = submission_of(submission);
         if (!options->submission_ms) options->debug |= SUBMISSION_UNKNOWN;
     }
+    const char *check = tuff_os_getenv("TUFF_CHECK");
+    if (check && check[0] && options->struct_size >= offsetof(struct tuff_options, check) + sizeof options->check) {
+        options->check = options->check || !strcmp(check, "1");
+        if (strcmp(check, "0") != 0 && strcmp(check, "1") != 0) options->debug |= CHECK_UNKNOWN;
+    }
     for (size_t i = 0; i < TUFF_COUNT(text_rows); i++) {
         bool there = options->struct_size >= text_rows[i].offset + sizeof options->device;
         if (there && !*text_of(options, i)) *text_of(options, i) = tuff_os_getenv(text_rows[i].variable);
@@ -162,7 +168,7 @@ void tuff_options_from_env(struct tuff_options *options)
 /* Bits that mean nothing; the words of the environment are read again to name them. */
 static tuff_status check_words(const struct tuff_options *options, struct tuff_error *error)
 {
-    uint32_t known = DEBUG_HELP | DEBUG_UNKNOWN | LOG_UNKNOWN | SUBMISSION_UNKNOWN;
+    uint32_t known = DEBUG_HELP | DEBUG_UNKNOWN | LOG_UNKNOWN | SUBMISSION_UNKNOWN | CHECK_UNKNOWN;
     char words[300] = "";
     size_t used = 0, length = 0;
     for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++) {
@@ -184,6 +190,8 @@ static tuff_status check_words(const struct tuff_options *options, struct tuff_e
     if (options->debug & SUBMISSION_UNKNOWN)
         return tuff_refuse(NULL, error, "TUFF_SUBMISSION_MS cannot be \"%.40s\": milliseconds, 1 to %d",
                            tuff_os_getenv("TUFF_SUBMISSION_MS"), MOST_SUBMISSION_MS);
+    if (options->debug & CHECK_UNKNOWN)
+        return tuff_refuse(NULL, error, "TUFF_CHECK cannot be \"%.40s\": 0 or 1", tuff_os_getenv("TUFF_CHECK"));
     if (options->submission_ms > MOST_SUBMISSION_MS)
         return tuff_refuse(NULL, error, "the options' submission_ms is %u; it is at most %d",
                            (unsigned)options->submission_ms, MOST_SUBMISSION_MS);

@@ -116,9 +116,13 @@ struct tuff_options {
     const char *limits;    /* clamps what devices offer, as "v3d71,range=65536,no-timeline"; NULL: not */
     const char *driver; /* rows of the table of known drivers: "none", "+NAME", "-NAME", by commas; NULL: those that fit */
     const char *device_class; /* the class of devices that kernels are chosen for, "amd-rdna"; NULL: the device's own */
-    const char *tiles;  /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
+    const char *tiles; /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
     uint32_t
         submission_ms; /* longest submission that is aimed at, 1 to 10000; 0: 500. Apps that share the GPU with a screen: 8 */
+    /* Checked mode: each launch of a plan is run by itself on made-up numbers when its session compiles it, the first time that its shape is
+     * seen on a device, and compared with its definition in double precision. A family of kernels that is wrong is not used any more
+     * (tuff_device_found), plans are made of the next one; where there is none, TUFF_ERR_WRONG. Compiling takes seconds longer, running does not. */
+    bool check;
 };
 
 /* Fills options from the environment, the only place where it is read. Fields that are already set stay; bits of debug are added; the
@@ -134,6 +138,7 @@ struct tuff_options {
  *   TUFF_CLASS      device_class  "amd-rdna", "nvidia", ..: kernels of another class of devices
  *   TUFF_TILES      tiles      "avx2" or "avx512"
  *   TUFF_SUBMISSION_MS  submission_ms  a whole number, "8"
+ *   TUFF_CHECK      check      "1"; "0" or empty: not
  * A word that nobody knows is an error of tuff_context_create (debug, log) or of opening and listing devices (the others), with a
  * sentence that lists the known ones. XDG_CACHE_HOME and HOME (Windows: LOCALAPPDATA) say where the platform keeps caches. */
 TUFF_API void tuff_options_from_env(struct tuff_options *options);

@@ -1,6 +1,7 @@
 /* caps.c - what physical devices can do, in the form of struct tuff_caps, and their order.
  *
  * Needs an instance. Asks only structures that the device's version or extensions know, so that old drivers see none else. */
+#include "backend/health.h"
 #include "backend/instance.h"
 #include "backend/plan.h"
 #include "backend/tiles.h"
@@ -445,6 +446,7 @@ tuff_status tuff_gpu_query(struct tuff_instance *instance, VkPhysicalDevice hand
     gpu->caps.timestamp_period_ns = gpu->timestamp_bits && isfinite(period) && period > 0 ? period : 0;
     TUFF_TRY(tuff_drivers_apply(instance->context, instance->context->options.driver, &gpu->caps, error));
     TUFF_TRY(tuff_class_apply(instance->context, &gpu->caps, error));
+    gpu->caps.families_off = tuff_health_off(instance->context, &gpu->caps);
     return tuff_tiles_apply(instance->context, &gpu->caps, error);
 }
 

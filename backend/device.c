@@ -139,6 +139,8 @@ static tuff_status start(struct tuff_device *device, struct tuff_error *error)
                                             &device->pipelines.lock};
     for (size_t i = 0; i < TUFF_COUNT(locks); i++)
         if (tuff_os_mutex_create(device->context, locks[i]) != TUFF_OK) return tuff_fail_memory(device->context, error);
+    if (tuff_health_init(&device->health, device->context, &device->caps) != TUFF_OK)
+        return tuff_fail_memory(device->context, error);
     tuff_queue_init(device);
     device->cache = tuff_cache_create(device);
     if (!device->cache) return tuff_fail_memory(device->context, error);
@@ -197,6 +199,7 @@ void tuff_device_release(struct tuff_device *device)
         if (!device->imported) device->vk.vkDestroyDevice(device->handle, NULL);
     }
     tuff_cache_destroy(device->cache);
+    tuff_health_finish(&device->health, device->context);
     tuff_instance_destroy(device->instance);
     tuff_object_destroy(device->context, device);
 }

@@ -4,6 +4,7 @@
 #ifndef TUFF_DEVICE_H
 #define TUFF_DEVICE_H
 
+#include "backend/health.h"
 #include "backend/instance.h"
 #include "backend/os.h"
 
@@ -183,6 +184,7 @@ struct tuff_device {
     struct tuff_transfer transfer;
     struct tuff_pipelines pipelines;
     struct tuff_cache *cache; /* [owned] */
+    struct tuff_device_health health;
 };
 
 /* A device as `open` finds or makes its VkDevice, with what stands above it: tables, queue, memory, caches. */

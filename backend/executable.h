@@ -20,6 +20,14 @@ TUFF_API struct tuff_context *tuff_device_context(const struct tuff_device *devi
 /* Bytes of device memory that can still be allocated, asked anew each time: the largest device-local heap's budget less
  * what this process uses, where the driver tells (VK_EXT_memory_budget), else the heap's size less what this device holds. */
 TUFF_API uint64_t tuff_device_available(const struct tuff_device *device);
+/* A family of kernels that computed wrong numbers on this device in checked mode (tuff_options.check) or in its self-test, now or
+ * before: it is not used. Another driver, or version of Tuff, is another device. */
+struct tuff_device_found {
+    char family[32];
+    char reason[400]; /* a sentence: launch, element, what was expected, what came */
+};
+/* Number index (from 0) into *found; false past the last. Thread-safe. */
+TUFF_API bool tuff_device_found(const struct tuff_device *device, uint32_t index, struct tuff_device_found *found);
 /* Waits until the submission is done. timeout_ns UINT64_MAX: forever. Errors: TIMEOUT, DEVICE_LOST. Thread-safe. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64_t timeout_ns,
                                                       struct tuff_error *error);

@@ -47,6 +47,19 @@ TUFF_MUST_CHECK tuff_status tuff_executable_get_slot(struct tuff_executable *exe
 TUFF_MUST_CHECK tuff_status tuff_executable_repeat_inputs(struct tuff_executable *from, bool next,
                                                           struct tuff_executable *to, struct tuff_error *error);
 
+/* ---- what was found of a device (health.c) ---- */
+
+/* Launches of this key computed right numbers before. */
+bool tuff_health_known(struct tuff_device *device, uint64_t key);
+void tuff_health_note(struct tuff_device *device, uint64_t key);
+/* Those that are off now, bits as of tuff_caps.families_off, which holds what was off when the device was opened. */
+uint32_t tuff_health_families(struct tuff_device *device);
+/* False: without memory. */
+bool tuff_health_switch_off(struct tuff_device *device, const char *family, const char *reason);
+/* True once for a device, driver and version of Tuff: then the self-test is run, and said to have. */
+bool tuff_health_begin_test(struct tuff_device *device);
+void tuff_health_end_test(struct tuff_device *device);
+
 /* ---- kernels of files (pack.c) ---- */
 
 bool tuff_packed_any(const struct tuff_context *context); /* has tuff_kernels_add taken some? */

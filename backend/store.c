@@ -1,5 +1,6 @@
 /* store.c - see store.h. Needs os.h for who owns what. The context remembers what its user was told. */
 #include "backend/store.h"
+#include "backend/caps.h"
 
 /* Failures of files are no errors here: what is called in it says nothing. */
 static struct tuff_context quiet(const struct tuff_context *context)
@@ -94,4 +95,70 @@ void tuff_store_damaged(struct tuff_context *context, const char *name)
         tuff_log_message(context, TUFF_LOG_WARNING,
                          "cache: %s was changed or damaged (its hash does not fit); what it held is made anew", path);
     tuff_free(context, path);
+}
+
+/* ---- lines ------------------------------------------------------------------------------------------------------------------------- */
+
+void tuff_lines_key(struct tuff_text *text, const struct tuff_caps *caps)
+{
+    uint64_t driver = tuff_hash_text(tuff_hash_text(0, caps->driver_name), caps->driver_info);
+    for (size_t i = 0; i < sizeof caps->uuid; i++) tuff_text_add(text, "%02x", caps->uuid[i]);
+    tuff_text_add(text, " %016llx %08x %016llx ", (unsigned long long)driver, caps->driver_version,
+                  (unsigned long long)tuff_os_cpu_hash());
+}
+
+/* "<key><says> <hash of both>", and the end of the line. */
+static void add_line(struct tuff_text *text, const char *key, const char *says, size_t length)
+{
+    struct tuff_text line = {.context = text->context};
+    tuff_text_add(&line, "%s%.*s", key, (int)length, says);
+    if (!line.failed)
+        tuff_text_add(text, "%s %016llx\n", line.data, (unsigned long long)tuff_hash(0, line.data, line.length));
+    text->failed = text->failed || line.failed;
+    tuff_text_finish(&line);
+}
+
+char *tuff_lines_find(struct tuff_context *context, const struct tuff_lines *lines, const char *key, uint32_t index)
+{
+    enum { HASH = 18 }; /* with the space before it and the end behind it */
+    void *file = NULL;
+    size_t bytes;
+    char *found = NULL;
+    bool damaged = false;
+    if (!tuff_store_read(context, lines->name, TUFF_LINES_BYTES, &file, &bytes)) return NULL;
+    for (const char *at = file, *next; *at && !found; at = next) {
+        const size_t length = strcspn(at, "\n"), begin = strlen(key);
+        next = at + length + (at[length] == '\n');
+        if (strncmp(at, key, begin) != 0) continue;
+        struct tuff_text line = {.context = context};
+        size_t says = length + 1 > begin + HASH ? length + 1 - begin - HASH : 0;
+        add_line(&line, key, at + begin, says);
+        bool whole = !line.failed && line.length == length + 1 && !strncmp(line.data, at, line.length);
+        damaged = damaged || !whole;
+        if (whole && index-- == 0) {
+            struct tuff_text text = {.context = context};
+            tuff_text_append(&text, at + begin, says);
+            found = tuff_text_take(&text);
+        }
+        tuff_text_finish(&line);
+    }
+    if (!found && damaged) tuff_store_damaged(context, lines->name);
+    tuff_free(context, file);
+    return found;
+}
+
+void tuff_lines_add(struct tuff_context *context, const struct tuff_lines *lines, const char *key, const char *says)
+{
+    void *file = NULL;
+    size_t bytes = 0, head = strlen(lines->head);
+    struct tuff_text text = {.context = context};
+    bool there = tuff_store_read(context, lines->name, TUFF_LINES_BYTES, &file, &bytes);
+    tuff_text_add(&text, "%s", lines->head);
+    add_line(&text, key, says, strlen(says));
+    if (there && strncmp(file, lines->head, head) != 0) head = 0;
+    if (there && bytes < TUFF_LINES_BYTES / 2) tuff_text_append(&text, (const char *)file + head, bytes - head);
+    const struct tuff_os_part part = {.data = text.data, .bytes = text.length};
+    if (!text.failed) (void)!tuff_store_write(context, "", lines->name, &part, 1);
+    tuff_free(context, file);
+    tuff_text_finish(&text);
 }

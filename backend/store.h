@@ -18,6 +18,19 @@ bool tuff_store_read(struct tuff_context *context, const char *name, size_t limi
 /* Replaces the file whole; sub: a folder in the folder, "": none. False when it cannot. */
 bool tuff_store_write(struct tuff_context *context, const char *sub, const char *name, const struct tuff_os_part *parts,
                       size_t part_count);
+/* Text files of lines, each with its hash behind it: answers that were found by work, for a device, driver and processor. */
+enum { TUFF_LINES_BYTES = 1 << 16 }; /* a file that has grown to half of it begins again */
+struct tuff_lines {
+    const char *name; /* of the file */
+    const char *head; /* "# what it holds\n" */
+};
+/* What the lines of a device begin with: everything that an answer depends on, and a space. */
+struct tuff_caps;
+void tuff_lines_key(struct tuff_text *text, const struct tuff_caps *caps);
+/* Number `index` of what whole lines say behind this key, with a zero byte (tuff_free); NULL: no more. A changed line is told of and none. */
+char *tuff_lines_find(struct tuff_context *context, const struct tuff_lines *lines, const char *key, uint32_t index);
+/* Writes the file anew with a line before the others, whatever these are. Failure costs the work another time. */
+void tuff_lines_add(struct tuff_context *context, const struct tuff_lines *lines, const char *key, const char *says);
 /* What a reader says of content that its hash does not fit, and of what becomes of it. */
 void tuff_store_damaged(struct tuff_context *context, const char *name);
 

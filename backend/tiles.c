@@ -14,14 +14,13 @@
 enum {
     TURNS = 7,     /* of which the median counts */
     ROUNDS = 1200, /* of the narrow form: a third of a millisecond on a server processor of today */
-    LARGEST_FILE = 1 << 16,
     INPUT_BYTES = 512 * TUFF_TEXEL_BYTES
 };
 /* Measured wide / narrow: 0.97 to 1.08 where wide tiles are as good (AVX-512; AVX2 before Mesa 23), 2.15 with AVX2 on 25.0.7. */
 static const double TOO_LONG = 1.4;
-static const char FILE_NAME[] = "tiles.txt";
-static const char HEAD[] = "# Tuff's choice of tiles, measured: device driver version processor class, and the line's hash. "
-                           "Lines may be deleted.\n";
+static const struct tuff_lines lines = {"tiles.txt",
+                                        "# Tuff's choice of tiles, measured: device driver version processor class, and the "
+                                        "line's hash. Lines may be deleted.\n"};
 
 static const char *const names[TUFF_TILES_COUNT] = {"unknown", "avx2", "avx512"};
 static const char *const source_names[] = {"none", "option", "file", "probe", "processor"};
@@ -42,77 +41,23 @@ static enum tuff_tiles class_of(const char *word)
 
 /* ---- the file ------------------------------------------------------------------------------------------------------------------------ */
 
-/* What a line begins with: everything that the answer depends on. */
-static void add_key(struct tuff_text *text, const struct tuff_caps *caps)
-{
-    uint64_t driver = tuff_hash_text(tuff_hash_text(0, caps->driver_name), caps->driver_info);
-    for (size_t i = 0; i < sizeof caps->uuid; i++) tuff_text_add(text, "%02x", caps->uuid[i]);
-    tuff_text_add(text, " %016llx %08x %016llx ", (unsigned long long)driver, caps->driver_version,
-                  (unsigned long long)tuff_os_cpu_hash());
-}
-
-/* "<key><class> <hash of both>", and the end of the line. */
-static void add_line(struct tuff_text *text, const struct tuff_text *key, enum tuff_tiles tiles)
-{
-    struct tuff_text line = {.context = text->context};
-    tuff_text_add(&line, "%s%s", key->data, names[tiles]);
-    if (!line.failed)
-        tuff_text_add(text, "%s %016llx\n", line.data, (unsigned long long)tuff_hash(0, line.data, line.length));
-    text->failed = text->failed || line.failed;
-    tuff_text_finish(&line);
-}
-
-/* Does a line of the file begin so? */
-static bool holds(const char *file, const char *begin)
-{
-    const char *at = strstr(file, begin);
-    while (at && at > file && at[-1] != '\n') at = strstr(at + 1, begin);
-    return at != NULL;
-}
-
-/* The key, and the file, which is NULL where there is none. */
-static char *read_file(struct tuff_context *context, const struct tuff_caps *caps, struct tuff_text *key, size_t *bytes)
-{
-    void *file = NULL;
-    tuff_text_init(key, context);
-    add_key(key, caps);
-    return !key->failed && tuff_store_read(context, FILE_NAME, LARGEST_FILE, &file, bytes) ? file : NULL;
-}
-
-/* The class that a whole line of this key says; one that was changed is none, and told of. */
+/* The class that a whole line of this device says. */
 static enum tuff_tiles find(struct tuff_context *context, const struct tuff_caps *caps)
 {
-    struct tuff_text key;
-    size_t bytes;
-    char *file = read_file(context, caps, &key, &bytes);
-    enum tuff_tiles found = TUFF_TILES_UNKNOWN;
-    for (size_t i = TUFF_TILES_UNKNOWN + 1; file && i < TUFF_TILES_COUNT; i++) {
-        struct tuff_text line = {.context = context};
-        add_line(&line, &key, (enum tuff_tiles)i);
-        if (!line.failed && holds(file, line.data)) found = (enum tuff_tiles)i;
-        tuff_text_finish(&line);
-    }
-    if (file && !found && holds(file, key.data)) tuff_store_damaged(context, FILE_NAME);
-    tuff_free(context, file);
+    struct tuff_text key = {.context = context};
+    tuff_lines_key(&key, caps);
+    char *word = key.failed ? NULL : tuff_lines_find(context, &lines, key.data, 0);
+    enum tuff_tiles found = word ? class_of(word) : TUFF_TILES_UNKNOWN;
+    tuff_free(context, word);
     tuff_text_finish(&key);
     return found;
 }
 
-/* Writes the file anew with this line before the others, whatever these are; a file that has grown large begins again. Failure costs another probe. */
 static void keep(struct tuff_context *context, const struct tuff_caps *caps)
 {
-    struct tuff_text key;
-    size_t bytes, head = strlen(HEAD);
-    char *file = read_file(context, caps, &key, &bytes);
-    struct tuff_text text = {.context = context};
-    tuff_text_add(&text, "%s", HEAD);
-    if (!key.failed) add_line(&text, &key, caps->tiles);
-    if (file && strncmp(file, HEAD, head) != 0) head = 0;
-    if (file && bytes < LARGEST_FILE / 2) tuff_text_append(&text, file + head, bytes - head);
-    const struct tuff_os_part part = {.data = text.data, .bytes = text.length};
-    if (!key.failed && !text.failed) (void)!tuff_store_write(context, "", FILE_NAME, &part, 1);
-    tuff_free(context, file);
-    tuff_text_finish(&text);
+    struct tuff_text key = {.context = context};
+    tuff_lines_key(&key, caps);
+    if (!key.failed) tuff_lines_add(context, &lines, key.data, names[caps->tiles]);
     tuff_text_finish(&key);
 }
 

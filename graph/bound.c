@@ -4,7 +4,9 @@
  *   SUMS       f(|a| + ea, |b| + eb) - f(|a|, |b|) + (n + 2) u f(|a| + ea, |b| + eb): first what comes in with the operands, then
  *              what any order of adding n terms rounds away (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2)
  *   MONOTONE   max |f(a -+ ea) - f(a)|
- *   POSITIONS  0, or unknown where an operand is not exact */
+ *   POSITIONS  0, or unknown where an operand is not exact
+ *   TEXT       of a row, roughly: sum over a of max |f(a -+ (ea + d |a|)) - f| + 32 u |f|. A row is a few operations of a few ulp each, so that a
+ *              device's result is nearly that of operands a little apart; d = 2^-17 is 64 u. tests/op_text.c derives it step by step */
 #include "graph/bound.h"
 #include "graph/pw_math.h"
 
@@ -135,6 +137,33 @@ static tuff_status monotone(const struct tuff_bound *b, double *other)
     return TUFF_OK;
 }
 
+static const double SHAKE = 0x1p-17;
+static double shaken_up(double v, double e) { return v + e + SHAKE * fabs(v); }
+static double shaken_down(double v, double e) { return v - e - SHAKE * fabs(v); }
+
+static tuff_status rows(const struct tuff_bound *b, double *other)
+{
+    double (*const make[2])(double v, double e) = {shaken_up, shaken_down};
+    for (uint32_t k = 0; k < 2 * b->value->in_count; k++) {
+        if (!b->value->in[k / 2] || !tuff_is_float(b->in_types[k / 2].dtype)) continue;
+        const double *in[8] = {NULL}; /* the other operands as they are */
+        double *moved = NULL;
+        uint64_t n = tuff_shape_count(&b->in_types[k / 2].shape);
+        if (b->value->in_count > TUFF_COUNT(in)) return TUFF_ERR_UNSUPPORTED;
+        if (!(moved = tuff_alloc(b->context, (size_t)n * sizeof *moved))) return TUFF_ERR_MEMORY;
+        for (uint64_t i = 0; i < n; i++) moved[i] = make[k % 2](b->in[k / 2][i], b->error[k / 2][i]);
+        for (uint32_t i = 0; i < b->value->in_count; i++) in[i] = i == k / 2 ? moved : b->in[i];
+        reference(b, b->value, in, other);
+        for (uint64_t i = 0; i < b->count; i++) b->bound[i] += other[i] == b->out[i] ? 0 : fabs(other[i] - b->out[i]);
+        tuff_free(b->context, moved);
+    }
+    for (uint64_t i = 0; i < b->count; i++) {
+        b->bound[i] += 32 * TUFF_ULP * fabs(b->out[i]) + (b->out[i] != 0 ? TUFF_TINY : 0);
+        if (isnan(b->bound[i]) || !(fabs(b->out[i]) < 3.4e38)) b->bound[i] = INFINITY;
+    }
+    return TUFF_OK;
+}
+
 static tuff_status with_other(const struct tuff_bound *b, tuff_status (*rule)(const struct tuff_bound *, double *))
 {
     double *other = tuff_alloc(b->context, (size_t)b->count * sizeof *other);
@@ -154,14 +183,16 @@ static tuff_status whole(const struct tuff_bound *b)
 tuff_status tuff_bound_by(const struct tuff_bound *b, enum tuff_error_rule rule)
 {
     switch (rule) {
-    case TUFF_ERROR_UNDECLARED:
-    case TUFF_ERROR_TEXT: break;
+    case TUFF_ERROR_UNDECLARED: break;
     case TUFF_ERROR_NONE: return TUFF_OK;
     case TUFF_ERROR_MOVES: return tuff_bound_moved(b, b->value);
     case TUFF_ERROR_POSITIONS:
         for (uint32_t i = 0; i < b->value->in_count; i++)
             if (b->value->in[i] && !tuff_bound_is_exact(b, i)) tuff_bound_unknown(b);
         return TUFF_OK;
+    case TUFF_ERROR_TEXT:
+        if (b->value->op->glsl && tuff_is_float(b->in_types[0].dtype) && whole_are_exact(b)) return with_other(b, rows);
+        return whole(b);
     case TUFF_ERROR_SUMS:
     case TUFF_ERROR_MONOTONE:
         if (!tuff_is_float(b->value->type.dtype)) return whole(b);
@@ -175,4 +206,28 @@ tuff_status tuff_bound_by(const struct tuff_bound *b, enum tuff_error_rule rule)
 tuff_status tuff_bound_value(const struct tuff_bound *b)
 {
     return b->value->op->bound ? b->value->op->bound(b) : tuff_bound_by(b, b->value->op->error);
+}
+
+tuff_status tuff_bound_of(const struct tuff_graph *g, tuff_val v, double *const *data, double **bounds)
+{
+    const struct tuff_value *value = &g->values[v];
+    const uint64_t count = tuff_shape_count(&value->type.shape);
+    const double **in = tuff_alloc(g->context, (2 * (size_t)value->in_count + 1) * sizeof *in),
+                 **error = in + value->in_count;
+    struct tuff_type *types = tuff_alloc(g->context, (value->in_count + 1) * sizeof *types);
+    if (!bounds[v]) bounds[v] = tuff_alloc(g->context, (size_t)count * sizeof **bounds);
+    tuff_status status = in && types && bounds[v] ? TUFF_OK : TUFF_ERR_MEMORY;
+    for (uint32_t i = 0; status == TUFF_OK && i < value->in_count; i++) {
+        if (!value->in[i]) continue;
+        in[i] = data[value->in[i]];
+        error[i] = bounds[value->in[i]];
+        types[i] = g->values[value->in[i]].type;
+    }
+    const struct tuff_bound b = {g->context, value, types, in, error, data[v], bounds[v], count, g, 0};
+    if (status == TUFF_OK) status = tuff_bound_value(&b);
+    for (uint64_t i = 0; status == TUFF_OK && i < count; i++)
+        if (isnan(bounds[v][i])) bounds[v][i] = INFINITY;
+    tuff_free(g->context, (void *)in);
+    tuff_free(g->context, types);
+    return status;
 }

@@ -23,6 +23,9 @@ struct tuff_bound {
 /* Errors: MEMORY; UNSUPPORTED where the operator declares nothing. */
 TUFF_MUST_CHECK tuff_status tuff_bound_value(const struct tuff_bound *b);
 
+/* bounds[v] (allocated) of a value of g whose operands have theirs, as data has values. Errors: as above. */
+TUFF_MUST_CHECK tuff_status tuff_bound_of(const struct tuff_graph *g, tuff_val v, double *const *data, double **bounds);
+
 /* ---- for operators' own functions ----------------------------------------------------------------------------------------- */
 
 /* By a rule, whatever the operator declares. */

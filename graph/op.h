@@ -355,6 +355,9 @@ struct tuff_op {
     void (*ref)(const struct tuff_ref *ref);
     /* Length of the longest sum behind one result (rounding error grows with it); NULL: 1. */
     double (*terms)(const struct tuff_value *value, const struct tuff_type *in_types);
+    /* Products: axes of operand 1 and of the result along which elements have nothing in common, so that some of them, or sums of them, can be
+     * computed alone. False, or NULL: there are none. */
+    bool (*columns)(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t axes[2]);
     /* FLOPs of the result; NULL: terms() for each element, twice as many where two operands are multiplied. */
     double (*work)(const struct tuff_value *value, const struct tuff_type *in_types);
     /* Bytes of operand k (k = in_count: of the result) that a launch of it alone must move; NULL: each element once. */

@@ -516,24 +516,20 @@ static tuff_status wrong(const struct trial *t, const char *what, uint64_t at, d
 static double *declared_bound(const struct trial *t, tuff_val v, double **data)
 {
     const struct tuff_value *value = tuff_value_of(t->g, v);
-    struct tuff_type types[6] = {{.dtype = TUFF_F32}};
-    const double *in[6] = {NULL}, *error[6] = {NULL};
-    double *none[6] = {NULL}, *bound = NULL;
-    bool memory = true;
-    for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(in); i++) {
-        types[i] = tuff_type_of(t->g, value->in[i]);
-        error[i] = none[i] = tuff_alloc(t->context, (size_t)tuff_shape_count(&types[i].shape) * sizeof **none);
-        in[i] = data[value->in[i]];
-        memory = memory && none[i];
+    double **bounds = tuff_reference_create(t->g), *bound = NULL;
+    bool memory = bounds != NULL;
+    for (uint32_t i = 0; i < value->in_count && memory; i++) {
+        tuff_val in = value->in[i];
+        if (in && !bounds[in])
+            bounds[in] = tuff_alloc(t->context,
+                                    (size_t)tuff_shape_count(&tuff_value_of(t->g, in)->type.shape) * sizeof *bound);
+        memory = !in || bounds[in];
     }
-    uint64_t count = tuff_shape_count(&value->type.shape);
-    bound = tuff_alloc(t->context, (size_t)count * sizeof *bound);
-    const struct tuff_bound b = {t->context, value, types, in, error, data[v], bound, count, t->g, 0};
-    if (!bound || !memory || tuff_bound_value(&b) != TUFF_OK) {
-        tuff_free(t->context, bound);
-        bound = NULL;
+    if (memory && tuff_bound_of(t->g, v, data, bounds) == TUFF_OK) {
+        bound = bounds[v];
+        bounds[v] = NULL;
     }
-    for (uint32_t i = 0; i < TUFF_COUNT(none); i++) tuff_free(t->context, none[i]);
+    tuff_reference_destroy(t->g, bounds);
     return bound;
 }
 

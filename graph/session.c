@@ -1,6 +1,6 @@
 /* session.c - joins graph and device, where both sides of the seam meet: memory and values of leaves, compiling, handing plans over. */
 #include "backend/handover.h"
-#include "graph/compile/compile.h"
+#include "graph/check.h"
 #include "graph/ops/leaf.h"
 #include "graph/places.h"
 
@@ -11,6 +11,7 @@ struct tuff_session {
     struct tuff_graph *graph;     /* [retained] */
     const struct tuff_compiler *compiler;
     bool plain;                     /* it is tuff_built_kernels() */
+    bool check;                     /* checked mode */
     struct tuff_memories *memories; /* [retained] of the layout, as many as were made */
     struct tuff_layout layout;
     uint32_t made;         /* memories */
@@ -201,6 +202,7 @@ tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *g
     atomic_init(&s->references, 1);
     s->seed = params ? params->seed : 0;
     s->compiler = params ? params->compiler : NULL;
+    s->check = context->options.check;
     s->plain = !s->compiler && without_compiler(context);
     if (!s->compiler) s->compiler = s->plain ? tuff_built_kernels() : tuff_glslang();
     tuff_device_retain(device);
@@ -228,8 +230,8 @@ void tuff_session_destroy(struct tuff_session *session)
 
 /* layout NULL: a new session's */
 static tuff_status make_plan(const struct tuff_caps *caps, const struct tuff_graph *graph, const struct tuff_layout *layout,
-                             const struct tuff_executable_params *params, bool plain, struct tuff_compiled *compiled,
-                             struct tuff_error *error)
+                             const struct tuff_executable_params *params, bool plain, struct tuff_check *check,
+                             struct tuff_compiled *compiled, struct tuff_error *error)
 {
     struct tuff_compile_params compile = {.graph = graph,
                                           .outputs = params->outputs,
@@ -241,24 +243,57 @@ static tuff_status make_plan(const struct tuff_caps *caps, const struct tuff_gra
                                           .caps = caps,
                                           .debug = graph->context->options.debug,
                                           .any_size = params->any_size,
-                                          .plain = plain};
+                                          .plain = plain,
+                                          .check = check};
     return tuff_compile(&compile, compiled, error);
 }
 
 /* Without a compiler the fused plan, where kernels of files suffice for it, else the plain one. */
 static tuff_status choose_plan(const struct tuff_caps *caps, const struct tuff_graph *graph,
                                const struct tuff_layout *layout, const struct tuff_executable_params *params, bool plain,
-                               struct tuff_compiled *compiled, struct tuff_packed *packed, struct tuff_error *error)
+                               struct tuff_check *check, struct tuff_compiled *compiled, struct tuff_packed *packed,
+                               struct tuff_error *error)
 {
     *packed = (struct tuff_packed){.missing = ""};
     if (plain && tuff_packed_any(graph->context)) {
-        TUFF_TRY(make_plan(caps, graph, layout, params, false, compiled, error));
+        TUFF_TRY(make_plan(caps, graph, layout, params, false, NULL, compiled, error));
         tuff_status status = tuff_packed_for(graph->context, &compiled->plan, packed, error);
-        if (status == TUFF_OK && !packed->missing[0]) return TUFF_OK;
+        bool all = status == TUFF_OK && !packed->missing[0];
+        if (all && !check) return TUFF_OK;
         tuff_plan_finish(&compiled->plan);
         if (status != TUFF_OK) return status;
+        if (all) check->compiler = &packed->compiler;
+        if (all) return make_plan(caps, graph, layout, params, false, check, compiled, error);
     }
-    return make_plan(caps, graph, layout, params, plain, compiled, error);
+    return make_plan(caps, graph, layout, params, plain, check, compiled, error);
+}
+
+/* What plans are made for: families that were found wrong are no part of it. */
+static struct tuff_caps caps_for(struct tuff_device *device)
+{
+    struct tuff_caps caps = *tuff_device_caps(device);
+    caps.families_off = tuff_health_families(device);
+    return caps;
+}
+
+/* In checked mode until no launch of it computes wrong numbers. */
+static tuff_status sound_plan(struct tuff_session *s, const struct tuff_executable_params *params,
+                              struct tuff_compiled *compiled, struct tuff_packed *packed, struct tuff_error *error)
+{
+    struct tuff_check check = {.device = s->device, .cancel = params->progress.cancel};
+    tuff_status status;
+    do {
+        struct tuff_caps caps = caps_for(s->device);
+        check.switched_off = false;
+        check.compiler = s->compiler;
+        status = choose_plan(&caps, s->graph, &s->layout, params, s->plain, s->check ? &check : NULL, compiled, packed,
+                             error);
+    } while (status == TUFF_ERR_WRONG && check.switched_off);
+    if (s->check && status == TUFF_OK)
+        tuff_log_message(s->context, TUFF_LOG_INFO,
+                         "checked mode: %u launches are right, %u were before, %u are not compared", check.right,
+                         check.known, check.left_out);
+    return status;
 }
 
 /* The same for other devices, of which only the kernels are kept. */
@@ -273,7 +308,7 @@ static tuff_status record_classes(struct tuff_session *s, const struct tuff_exec
     for (uint32_t i = 0; i < count; i++) {
         struct tuff_compiled made;
         struct tuff_error why = {0};
-        tuff_status status = make_plan(&classes[i], s->graph, &s->layout, params, false, &made, &why);
+        tuff_status status = make_plan(&classes[i], s->graph, &s->layout, params, false, NULL, &made, &why);
         if (status == TUFF_OK) {
             status = tuff_record_plan(s->context, &made.plan, s->compiler, &params->progress, &why);
             tuff_plan_finish(&made.plan);
@@ -315,8 +350,8 @@ tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *g
     TUFF_TRY(check_executable(graph->context, params, error));
     struct tuff_compiled compiled;
     struct tuff_packed packed;
-    TUFF_TRY(choose_plan(tuff_device_caps(device), graph, NULL, params, without_compiler(graph->context), &compiled, &packed,
-                         error));
+    const struct tuff_caps caps = caps_for(device);
+    TUFF_TRY(choose_plan(&caps, graph, NULL, params, without_compiler(graph->context), NULL, &compiled, &packed, error));
     tuff_status status = count_figures(device, &compiled, params, figures, error);
     tuff_plan_finish(&compiled.plan);
     return status;
@@ -358,8 +393,7 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     struct tuff_compiled made;
     struct tuff_packed packed;
     const struct compiled *described = NULL;
-    TUFF_TRY(choose_plan(tuff_device_caps(session->device), session->graph, &session->layout, params, session->plain, &made,
-                         &packed, error));
+    TUFF_TRY(sound_plan(session, params, &made, &packed, error));
     const bool fused = packed.compiler.compile != NULL;
     tuff_status status = describe(session, params, &made, &described, error);
     struct tuff_run_params run = {.plan = &made.plan,

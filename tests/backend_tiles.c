@@ -263,20 +263,6 @@ static void test_processor(struct tiles_test *t)
     printf("this processor %s AVX-512\n", __real_tuff_os_cpu_avx512() ? "has" : "has no");
 }
 
-/* The caches of the devices above. */
-static void remove_folder(struct tiles_test *t)
-{
-    char **names = NULL, path[800];
-    size_t count = 0;
-    if (tuff_os_list_folder(t->test.context, t->folder, &names, &count, NULL) != TUFF_OK) return;
-    for (size_t i = 0; i < count; i++) {
-        snprintf(path, sizeof path, "%s/%s", t->folder, names[i]);
-        tuff_os_remove(path);
-    }
-    tuff_free(t->test.context, names);
-    tuff_os_remove(t->folder);
-}
-
 int main(void)
 {
     struct tiles_test t;
@@ -291,6 +277,7 @@ int main(void)
     test_processor(&t);
     test_probe(&t);
     t.test.quiet = false;
-    remove_folder(&t);
+    temporary_empty(t.test.context, t.folder); /* the caches of the devices above */
+    tuff_os_remove(t.folder);
     return backend_test_end(&t.test, "backend_tiles");
 }

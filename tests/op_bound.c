@@ -71,28 +71,6 @@ static bool row(const struct walk *w)
     return true;
 }
 
-/* All others by what their descriptors say. */
-static bool declared(const struct walk *w)
-{
-    const struct tuff_value *value = w->value;
-    struct tuff_context *context = w->g->context;
-    const double **in = tuff_alloc(context, (2 * (size_t)value->in_count + 1) * sizeof *in), **error = in + value->in_count;
-    struct tuff_type *types = tuff_alloc(context, (value->in_count + 1) * sizeof *types);
-    struct tuff_bound b = {context, value, types, in, error, w->data[w->v], w->bound[w->v], w->count, w->g, 0};
-    tuff_status status = in && types ? TUFF_OK : TUFF_ERR_MEMORY;
-    for (uint32_t i = 0; status == TUFF_OK && i < value->in_count; i++) {
-        if (!value->in[i]) continue;
-        in[i] = data_of(w, i);
-        error[i] = bound_of(w, i);
-        types[i] = *type_of(w, i);
-    }
-    if (status == TUFF_OK) status = tuff_bound_value(&b);
-    if (status != TUFF_OK) printf("bound of %s: %s\n", value->op->name, tuff_status_name(status));
-    tuff_free(context, (void *)in);
-    tuff_free(context, types);
-    return status == TUFF_OK;
-}
-
 bool op_bound_run(const struct tuff_graph *g, double *const *data, double **bound)
 {
     for (tuff_val v = 1; v < g->count; v++) {
@@ -100,7 +78,10 @@ bool op_bound_run(const struct tuff_graph *g, double *const *data, double **boun
         w.count = tuff_shape_count(&w.value->type.shape);
         if (bound[v]) continue;
         bound[v] = tuff_alloc(g->context, (size_t)w.count * sizeof **bound);
-        if (!bound[v] || !(w.value->op->glsl ? row(&w) : declared(&w))) return false;
+        tuff_status status = TUFF_OK;
+        if (bound[v] && !w.value->op->glsl) status = tuff_bound_of(g, v, data, bound);
+        if (status != TUFF_OK) printf("bound of %s: %s\n", w.value->op->name, tuff_status_name(status));
+        if (!bound[v] || status != TUFF_OK || (w.value->op->glsl && !row(&w))) return false;
         for (uint64_t i = 0; i < w.count; i++)
             if (isnan(bound[v][i])) bound[v][i] = INFINITY;
     }

@@ -1,5 +1,5 @@
 /* lower.c - from groups to a plan that passes tuff_plan_check: a kernel and a launch for each, barriers. requires: storage. */
-#include "graph/compile/compile.h"
+#include "graph/check.h"
 #include "graph/ops/gemm.h"
 
 enum { POINTWISE_WORKGROUP = 64, SOFTWARE_WORKGROUP = 256, SOFTWARE_GROUPS = 32 };
@@ -183,7 +183,9 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_group *grou
     TUFF_TRY(describe(l, group, &emitted, &call));
     if (!call.note) call.note = group->why;
     tuff_touch_group(w, group, &l->touch);
-    return add_launch(l, group, &emitted, &call);
+    const uint32_t first = l->plan->launch_count;
+    TUFF_TRY(add_launch(l, group, &emitted, &call));
+    return w->params->check ? tuff_check_group(w->params->check, w, group, first) : TUFF_OK;
 }
 
 tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)

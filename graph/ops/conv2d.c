@@ -253,6 +253,7 @@ const struct tuff_op tuff_op_conv2d = {
     .grad = conv_grad,
     .expand = tuff_conv_expand,
     .ref = tuff_conv_ref,
+    .columns = tuff_conv_columns,
     TUFF_SUMS(tuff_conv_terms),
 };
 const struct tuff_op tuff_op_conv2d_input_grad = {
@@ -264,6 +265,7 @@ const struct tuff_op tuff_op_conv2d_input_grad = {
     .grad = input_grad_grad,
     .expand = tuff_conv_expand,
     .ref = tuff_conv_ref,
+    .columns = tuff_conv_columns,
     TUFF_SUMS(tuff_conv_input_grad_terms),
     .work = tuff_conv_input_grad_work,
 };
@@ -277,5 +279,6 @@ const struct tuff_op tuff_op_conv2d_weight_grad = {
     .expand = weight_grad_expand,
     .splits = true,
     .ref = tuff_conv_weight_grad_ref,
+    .columns = tuff_conv_columns,
     TUFF_SUMS(tuff_conv_weight_grad_terms),
 };

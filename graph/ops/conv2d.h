@@ -64,6 +64,7 @@ tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct t
 tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
 void tuff_conv_ref(const struct tuff_ref *ref);
 void tuff_conv_weight_grad_ref(const struct tuff_ref *ref);
+bool tuff_conv_columns(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t axes[2]);
 double tuff_conv_terms(const struct tuff_value *value, const struct tuff_type *in_types);
 double tuff_conv_input_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types);
 double tuff_conv_input_grad_work(const struct tuff_value *value, const struct tuff_type *in_types);

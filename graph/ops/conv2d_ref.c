@@ -106,6 +106,15 @@ void tuff_conv_weight_grad_ref(const struct tuff_ref *ref)
     each_run(s, ref, weight_grad_run, &split);
 }
 
+/* Output channels; of the gradient by input, its input channels. */
+bool tuff_conv_columns(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t axes[2])
+{
+    (void)in_types;
+    axes[0] = value->op == &tuff_op_conv2d ? 0 : 1;
+    axes[1] = 1;
+    return ((const struct tuff_conv *)value->attrs)->groups <= 1;
+}
+
 double tuff_conv_terms(const struct tuff_value *value, const struct tuff_type *in_types)
 {
     (void)value;

@@ -10,6 +10,30 @@ bool tuff_family_fits(const struct tuff_caps *caps, const struct tuff_family_row
     return (row->of == TUFF_DEVICE_CLASS_ANY || row->of == tuff_class_of(caps)) && !tuff_family_off(caps, row->family);
 }
 
+static const struct {
+    const char *file;
+    enum tuff_family family;
+} files[] = {
+    {"gemm_tile", TUFF_FAMILY_TILE},
+    {"gemm_reg", TUFF_FAMILY_UNI},
+    {"gemm_uni", TUFF_FAMILY_UNI},
+    {"gemm_bcast", TUFF_FAMILY_BCAST},
+    {"gemm_shuffle", TUFF_FAMILY_SHUFFLE},
+    {"conv_shuffle", TUFF_FAMILY_SHUFFLE},
+    {"conv_weight_shuffle", TUFF_FAMILY_SHUFFLE},
+    {"conv_tab", TUFF_FAMILY_CONV_TAB},
+    {"conv_tab_bcast", TUFF_FAMILY_CONV_TAB_BCAST},
+    {"conv_wtab", TUFF_FAMILY_CONV_WTAB},
+    {"row", TUFF_FAMILY_ROW},
+};
+
+enum tuff_family tuff_family_of_file(const char *file)
+{
+    for (size_t i = 0; i < TUFF_COUNT(files); i++)
+        if (!strcmp(files[i].file, file)) return files[i].family;
+    return TUFF_FAMILY_COUNT;
+}
+
 /* A line of tuff-info for each kind of work: the row that serves a large one. */
 static const struct {
     const char *title;

@@ -17,5 +17,7 @@ struct tuff_family_row {
 /* May a row of this kind of work serve the device: its class, and its family not switched off? */
 bool tuff_family_fits(const struct tuff_caps *caps, const struct tuff_family_row *row);
 bool tuff_family_off(const struct tuff_caps *caps, enum tuff_family family);
+/* The family that a shader file is of, where another one can take its place; TUFF_FAMILY_COUNT: none. */
+enum tuff_family tuff_family_of_file(const char *file);
 
 #endif

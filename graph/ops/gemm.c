@@ -49,6 +49,7 @@ static struct tile reg_tile(const struct tuff_caps *caps)
 uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps)
 {
     bool fits = caps->subgroup_shuffle && caps->subgroup_basic && (caps->subgroup_size == 4 || caps->subgroup_size == 8);
+    fits = fits && !tuff_family_off(caps, TUFF_FAMILY_SHUFFLE);
     return tuff_class_of(caps) == TUFF_DEVICE_CLASS_SOFTWARE && fits ? caps->subgroup_size : 0;
 }
 

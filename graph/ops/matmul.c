@@ -221,6 +221,13 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
     return a->dim[attrs->transpose_a ? a->rank - 2 : a->rank - 1];
 }
 
+static bool columns(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t axes[2])
+{
+    axes[0] = in_types[1].shape.rank - (((const struct attrs *)value->attrs)->transpose_b ? 2 : 1);
+    axes[1] = value->type.shape.rank - 1;
+    return true;
+}
+
 tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_matmul_params params)
 {
     struct attrs attrs = {params.transpose_a, params.transpose_b};
@@ -265,5 +272,6 @@ const struct tuff_op tuff_op_matmul = {
     .expand = expand,
     .simpler = simpler,
     .ref = ref,
+    .columns = columns,
     TUFF_SUMS(terms),
 };

@@ -23,6 +23,7 @@ static const char usage[] =
     "TUFF_LIMITS=PROFILE shows the devices clamped to a profile of a small device, as Tuff then sees them.\n"
     "TUFF_TILES=avx2 or avx512 fixes the tiles of software devices, which else are measured once.\n"
     "TUFF_CLASS=amd-rdna, nvidia, .. chooses kernels as for a device of another class.\n"
+    "TUFF_CHECK=1 compares with --selftest each launch by itself, too, and switches families off that are wrong.\n"
     "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
     "Exit status: 0 devices were found and computed right, 1 none, wrong numbers or an error, 2 wrong use.\n";
 
@@ -36,13 +37,37 @@ static void print_api(uint32_t version)
     printf("%u.%u.%u", version >> 22 & 127, version >> 12 & 1023, version & 4095); /* Vulkan's packing */
 }
 
-/* What the table of known drivers says of this one. */
-static void print_json_rows(const struct tuff_caps *caps)
+enum { MOST_FOUND = 32 };
+static const char by_check[] = "found by checked mode or self-test on this machine";
+
+/* Families that were found wrong on the device of this number; it is opened where there are some. */
+static uint32_t list_found(struct tuff_context *context, const struct tuff_caps *caps, uint32_t index,
+                           struct tuff_device_found found[MOST_FOUND])
 {
+    struct tuff_device *device = NULL;
+    char number[16];
+    uint32_t count = 0;
+    snprintf(number, sizeof number, "%u", index);
+    if (!caps->families_off || tuff_device_create(context, number, &device, NULL) != TUFF_OK) return 0;
+    while (count < MOST_FOUND && tuff_device_found(device, count, &found[count])) count++;
+    tuff_device_release(device);
+    return count;
+}
+
+/* What the table of known drivers says of this one, and what was found of it. */
+static void print_json_rows(struct tuff_context *context, const struct tuff_caps *caps, uint32_t index)
+{
+    struct tuff_device_found found[MOST_FOUND];
     struct tuff_driver_row row;
     const char *comma = "";
-    for (uint32_t i = 0; tuff_driver_row(i, &row); i++) {
-        if (!(caps->driver_rows >> i & 1)) continue;
+    uint32_t own = 0, more = list_found(context, caps, index, found);
+    while (tuff_driver_row(own, &row)) own++;
+    for (uint32_t i = 0; i < own + more; i++) {
+        bool table = tuff_driver_row(i, &row);
+        if (table && !(caps->driver_rows >> i & 1)) continue;
+        if (!table)
+            row = (struct tuff_driver_row){found[i - own].family, "kernels of this family are not used",
+                                           found[i - own].reason, by_check};
         const char *const texts[] = {"name", row.name, "effect", row.effect, "reason", row.reason, "source", row.source};
         printf("%s\n    {", comma);
         comma = ",";
@@ -54,9 +79,14 @@ static void print_json_rows(const struct tuff_caps *caps)
     }
 }
 
-static void print_rows(const struct tuff_caps *caps)
+static void print_rows(struct tuff_context *context, const struct tuff_caps *caps, uint32_t index)
 {
+    struct tuff_device_found found[MOST_FOUND];
     struct tuff_driver_row row;
+    const uint32_t count = list_found(context, caps, index, found);
+    for (uint32_t i = 0; i < count; i++)
+        printf("  %-28s %s\n  %-28s   because: %s\n  %-28s   source: %s\n", found[i].family,
+               "kernels of this family are not used", "", found[i].reason, "", by_check);
     for (uint32_t i = 0; tuff_driver_row(i, &row); i++)
         if (caps->driver_rows >> i & 1)
             printf("  %-28s %s\n  %-28s   because: %s\n  %-28s   source: %s\n", row.name, row.effect, "", row.reason, "",
@@ -85,7 +115,7 @@ static void print_json_families(const struct tuff_caps *caps)
     printf("\n   ]");
 }
 
-static void print_json(const struct tuff_caps *caps, uint32_t index)
+static void print_json(struct tuff_context *context, const struct tuff_caps *caps, uint32_t index)
 {
     struct tuff_caps_field field;
     const struct {
@@ -127,11 +157,11 @@ static void print_json(const struct tuff_caps *caps, uint32_t index)
            tuff_tiles_source_name(caps->tiles_source));
     print_json_families(caps);
     printf(",\n   \"driver_rows\": [");
-    print_json_rows(caps);
+    print_json_rows(context, caps, index);
     printf("]\n  }");
 }
 
-static void print_table(const struct tuff_caps *caps, uint32_t index)
+static void print_table(struct tuff_context *context, const struct tuff_caps *caps, uint32_t index)
 {
     struct tuff_caps_field field;
     printf("%u: %s\n", index, caps->name);
@@ -161,7 +191,7 @@ static void print_table(const struct tuff_caps *caps, uint32_t index)
     if (caps->tiles)
         printf("  %-28s %s, by %s\n", "tiles", tuff_tiles_name(caps->tiles), tuff_tiles_source_name(caps->tiles_source));
     print_families(caps);
-    print_rows(caps);
+    print_rows(context, caps, index);
 }
 
 /* All devices into *list (free it); false after a printed error. */
@@ -254,9 +284,9 @@ static int show(struct tuff_context *context, const char *name, bool json, bool 
     for (uint32_t i = 0; i < count; i++) {
         if (i) printf(json ? ",\n" : "\n");
         if (json)
-            print_json(&list[i], first + i);
+            print_json(context, &list[i], first + i);
         else
-            print_table(&list[i], first + i);
+            print_table(context, &list[i], first + i);
     }
     if (json) printf("\n ]\n}\n");
     free(list);

@@ -1,0 +1,164 @@
+/* health.c - see health.h. */
+#include "backend/health.h"
+#include "backend/device.h"
+#include "backend/handover.h"
+#include "backend/store.h"
+
+#include <stdio.h>
+
+static const struct tuff_lines lines = {
+    "families.txt",
+    "# Families of kernels that computed wrong numbers, and self-tests that have run: device driver version processor, "
+    "version of Tuff, what was found, and the line's hash. Lines may be deleted.\n"};
+static const char OFF[] = "off ", TESTED[] = "tested";
+
+/* Of the device and this version of Tuff, whose kernels they are. NULL: no memory. */
+static char *key_of(struct tuff_context *context, const struct tuff_caps *caps)
+{
+    struct tuff_text key = {.context = context};
+    tuff_lines_key(&key, caps);
+    tuff_text_add(&key, "%s ", tuff_version());
+    return tuff_text_take(&key);
+}
+
+static bool is_off(const struct tuff_device_health *health, const char *family)
+{
+    for (size_t i = 0; i < health->found_count; i++)
+        if (!strcmp(health->found[i].family, family)) return true;
+    return false;
+}
+
+/* says: "FAMILY REASON" */
+static bool add(struct tuff_device_health *health, struct tuff_context *context, const char *says)
+{
+    size_t length = strcspn(says, " ");
+    if (!TUFF_GROW_HEAP(context, health->found, health->found_count, &health->found_capacity)) return false;
+    struct tuff_device_found *found = &health->found[health->found_count++];
+    snprintf(found->family, sizeof found->family, "%.*s", (int)length, says);
+    snprintf(found->reason, sizeof found->reason, "%s", says + length + (says[length] == ' '));
+    return true;
+}
+
+tuff_status tuff_health_init(struct tuff_device_health *health, struct tuff_context *context, const struct tuff_caps *caps)
+{
+    char *key = key_of(context, caps), *says;
+    bool memory = key && tuff_os_mutex_create(context, &health->lock) == TUFF_OK;
+    for (uint32_t i = 0; memory && (says = tuff_lines_find(context, &lines, key, i)); i++) {
+        if (!strcmp(says, TESTED)) health->tested = true;
+        if (!strncmp(says, OFF, strlen(OFF))) memory = add(health, context, says + strlen(OFF));
+        tuff_free(context, says);
+    }
+    tuff_free(context, key);
+    return memory ? TUFF_OK : TUFF_ERR_MEMORY;
+}
+
+static uint32_t bit_of(const char *family)
+{
+    for (uint32_t i = 0; i < TUFF_FAMILY_COUNT; i++)
+        if (!strcmp(tuff_family_name((enum tuff_family)i), family)) return UINT32_C(1) << i;
+    return 0;
+}
+
+uint32_t tuff_health_off(struct tuff_context *context, const struct tuff_caps *caps)
+{
+    struct tuff_device_health health = {.lock = NULL};
+    uint32_t off = 0;
+    if (tuff_health_init(&health, context, caps) == TUFF_OK)
+        for (size_t i = 0; i < health.found_count; i++) off |= bit_of(health.found[i].family);
+    tuff_health_finish(&health, context);
+    return off;
+}
+
+void tuff_health_finish(struct tuff_device_health *health, struct tuff_context *context)
+{
+    tuff_free(context, health->right);
+    tuff_free(context, health->found);
+    if (health->lock) tuff_os_mutex_destroy(health->lock);
+}
+
+static void keep(struct tuff_device *device, const char *says)
+{
+    char *key = key_of(device->context, &device->caps);
+    if (key) tuff_lines_add(device->context, &lines, key, says);
+    tuff_free(device->context, key);
+}
+
+/* Where the key is, or belongs. */
+static size_t place_of(const struct tuff_device_health *health, uint64_t key)
+{
+    size_t low = 0, high = health->right_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (health->right[middle] < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool tuff_health_known(struct tuff_device *device, uint64_t key)
+{
+    struct tuff_device_health *health = &device->health;
+    tuff_os_mutex_lock(health->lock);
+    size_t at = place_of(health, key);
+    bool known = at < health->right_count && health->right[at] == key;
+    tuff_os_mutex_unlock(health->lock);
+    return known;
+}
+
+void tuff_health_note(struct tuff_device *device, uint64_t key)
+{
+    struct tuff_device_health *health = &device->health;
+    tuff_os_mutex_lock(health->lock);
+    size_t at = place_of(health, key);
+    bool known = at < health->right_count && health->right[at] == key;
+    if (!known && TUFF_GROW_HEAP(device->context, health->right, health->right_count, &health->right_capacity)) {
+        memmove(health->right + at + 1, health->right + at, (health->right_count++ - at) * sizeof *health->right);
+        health->right[at] = key;
+    }
+    tuff_os_mutex_unlock(health->lock);
+}
+
+uint32_t tuff_health_families(struct tuff_device *device)
+{
+    uint32_t off = device->caps.families_off;
+    tuff_os_mutex_lock(device->health.lock);
+    for (size_t i = 0; i < device->health.found_count; i++) off |= bit_of(device->health.found[i].family);
+    tuff_os_mutex_unlock(device->health.lock);
+    return off;
+}
+
+bool tuff_health_switch_off(struct tuff_device *device, const char *family, const char *reason)
+{
+    struct tuff_text says = {.context = device->context};
+    char shown[sizeof((struct tuff_device_found *)0)->reason];
+    tuff_text_add(&says, "%s%s %s", OFF, family, tuff_printable(reason, shown, sizeof shown));
+    tuff_os_mutex_lock(device->health.lock);
+    bool before = is_off(&device->health, family),
+         added = !before && !says.failed && add(&device->health, device->context, says.data + strlen(OFF));
+    tuff_os_mutex_unlock(device->health.lock);
+    if (added) keep(device, says.data);
+    tuff_text_finish(&says);
+    return before || added;
+}
+
+bool tuff_health_begin_test(struct tuff_device *device)
+{
+    tuff_os_mutex_lock(device->health.lock);
+    bool first = !device->health.tested;
+    device->health.tested = true;
+    tuff_os_mutex_unlock(device->health.lock);
+    return first;
+}
+
+void tuff_health_end_test(struct tuff_device *device) { keep(device, TESTED); }
+
+bool tuff_device_found(const struct tuff_device *device, uint32_t index, struct tuff_device_found *found)
+{
+    tuff_os_mutex_lock(device->health.lock);
+    bool there = index < device->health.found_count;
+    if (there) *found = device->health.found[index];
+    tuff_os_mutex_unlock(device->health.lock);
+    return there;
+}

@@ -1,0 +1,20 @@
+/* check.h - checked mode (tuff_options.check): what a launch computes on this device is compared with the operators' definitions before the
+ * plan that it is of runs. Private. */
+#ifndef TUFF_CHECK_H
+#define TUFF_CHECK_H
+
+#include "graph/compile/compile.h"
+
+struct tuff_check {
+    struct tuff_device *device;           /* [borrowed] */
+    const struct tuff_cancel *cancel;     /* [borrowed] or NULL */
+    const struct tuff_compiler *compiler; /* [borrowed] that the plan will be compiled by */
+    uint32_t right, known, left_out;      /* groups: compared now, compared before, not compared */
+    bool switched_off;                    /* a family was: the plan is to be made anew */
+};
+/* Runs the launches of the group, from number `first` of the work's plan on, by themselves on numbers of its own, once for each shape that a
+ * device sees. Errors: WRONG, and then either check->switched_off or nothing else can compute it; those of executables. */
+TUFF_MUST_CHECK tuff_status tuff_check_group(struct tuff_check *check, const struct tuff_work *w,
+                                             const struct tuff_group *group, uint32_t first);
+
+#endif
