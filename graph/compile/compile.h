@@ -183,6 +183,9 @@ bool tuff_kernel_stores(const struct tuff_work *w, enum tuff_dtype dtype);
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);
 /* A group of kernel v. */
 TUFF_MUST_CHECK tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v);
+/* May v, a reduction or what has an element for each of a row's, join the rows of this group, number `at`? *pass: the first round
+ * over a row in which it has what it reads (rows.c). */
+bool tuff_row_takes(struct tuff_work *w, const struct tuff_group *group, uint32_t at, tuff_val v, uint32_t *pass);
 /* A line for each group, in their sequence once there is one: what it computes and reads, and why it stands alone. */
 void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text);
 /* Each value that a group computes is a root in that group alone, and what it reads lies in memory. */

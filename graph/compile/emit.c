@@ -220,6 +220,7 @@ const char *tuff_emit_value(struct tuff_emitter *e, tuff_val v, const struct tuf
         if (value->type.shape.dim[i] == 1) key.at[i] = (struct tuff_index){.count = 0};
     for (uint32_t i = e->memo_count; i-- > 0;)
         if (e->memo[i].value == v && !memcmp(&e->memo[i].coords, &key, sizeof key)) return e->memo[i].name;
-    const char *name = e->values[v].place.root && !computed_here(e, v) ? emit_load(e, v, &key) : emit_inline(e, value, &key);
+    const char *name = e->asked ? e->asked(e, v, &key) : NULL;
+    if (!name) name = e->values[v].place.root && !computed_here(e, v) ? emit_load(e, v, &key) : emit_inline(e, value, &key);
     return tuff_emit_remember(e, v, &key, name);
 }

@@ -53,11 +53,21 @@ struct tuff_reader {
     struct tuff_reader *next;
 };
 
+/* A reduction of a row group, and which round over the row computes it: those before have what it reads of the row. */
+struct tuff_stage {
+    tuff_val value;
+    uint32_t pass;
+};
+
 /* What becomes one launch, or the launches of its parts. */
 struct tuff_group {
-    tuff_val kernel;   /* the KERNEL or LOOP value, or 0: a pointwise group */
-    double work;       /* FLOPs of the kernel; 0 without one */
-    tuff_val *members; /* [arena] fuse: roots that it computes, in order, kernel excluded */
+    tuff_val kernel;           /* the KERNEL or LOOP value, or 0: a pointwise group */
+    struct tuff_stage *stages; /* [arena] fuse: reductions over the same axes, the kernel first (rows.c) */
+    uint32_t stage_count;      /* 0: the kernel is no reduction, or stands alone */
+    uint32_t passes;           /* rounds over a row */
+    bool wide;                 /* one of its members has an element for each of the kernel's input */
+    double work;               /* FLOPs of the kernel; 0 without one */
+    tuff_val *members;         /* [arena] fuse: roots that it computes, in order, kernel excluded */
     uint32_t member_count;
     struct tuff_read *reads; /* [arena] fuse */
     uint32_t read_count;
@@ -91,6 +101,8 @@ struct tuff_emitted {
     struct tuff_emit_binding bindings[TUFF_MAX_BINDINGS];
     uint32_t binding_count;
     uint32_t width;        /* pointwise: elements per invocation, 16 in blocks */
+    uint32_t passes;       /* of a row group */
+    uint32_t held;         /* of a row group: quads of a step that registers may hold */
     uint64_t chunk;        /* pointwise: elements per launch, a multiple of 256 */
     uint64_t window_bytes; /* of all windows but the last */
 };
@@ -154,8 +166,11 @@ struct tuff_emitter {
     uint64_t chain_bytes; /* of text */
     uint32_t hoist;       /* loads that depend on so many bases alone become parameters "l0", "l1", .. */
     uint32_t depth;       /* of conditional scopes */
-    bool failed;          /* memory */
-    bool crowded;         /* too many bindings */
+    /* Answers before memory and operators do; NULL: it does not know this value. */
+    const char *(*asked)(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *at);
+    void *asker;
+    bool failed;  /* memory */
+    bool crowded; /* too many bindings */
     struct tuff_emitted *out;
     struct tuff_kernel_call *call; /* plain.c: of a group without a kernel */
     struct tuff_number_key *keys;  /* [arena] growing, as out->numbers */
@@ -171,7 +186,7 @@ void tuff_emit_unpack(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t bi
 /* " * tuff_half(get3(S1 + at / 64u), at / 32u)": a block-quantized element's scale, or nothing. unit: elements in one of at. */
 void tuff_emit_scale(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, uint32_t unit,
                      const char *at);
-/* Where a reduction reads its input: coordinates of the variables o, base 0, and r, base 1. */
+/* Where a reduction reads its input: coordinates of the variables o, base 0, and r, base 1, which are made where there are none. */
 struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel);
 /* Coordinates that the variable `name`, a new base, stands for. */
 struct tuff_coords tuff_emit_coords(struct tuff_emitter *e, const char *name, const struct tuff_shape *shape);
@@ -184,6 +199,9 @@ struct tuff_loads {
 void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads);
 /* Loads for four elements in a row along the variable of number `base`, which is a multiple of 4, into q0, .., where one load does. */
 void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base);
+void tuff_emit_four_leaf(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base); /* of leaf k */
+/* The type of q0; NULL where one load does not do. */
+const char *tuff_leaf_four_type(const struct tuff_emitter *e, uint32_t k, uint32_t base);
 /* Chooses e->block where a load asks for one, of the function of base 0 alone. */
 void tuff_choose_block(struct tuff_emitter *e);
 /* Loads for the block's elements from element `begin` on, for tuff_emit_four_leaves of its rows. */
@@ -191,6 +209,25 @@ void tuff_emit_block_leaves(struct tuff_emitter *e);
 /* ", q0.x": leaf k of element j of these four, or, with j -1, of any element; `arguments` are that element's. */
 void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base, int j,
                              const char *arguments);
+/* Is element j of four along this base, which is a multiple of 4, at the place of the first, a multiple of 4, plus j? */
+bool tuff_index_is_quad(const struct tuff_emitter *e, const struct tuff_index *at, uint32_t base);
+/* Does the load depend on this base? */
+bool tuff_leaf_varies(const struct tuff_leaf_load *leaf, uint32_t base);
+/* ", q0.x" and what else functions of loads are written with (emit_group.c). */
+void tuff_emit_begin_function(struct tuff_emitter *e);
+void tuff_emit_end_function(struct tuff_emitter *e, struct tuff_text *body);
+void tuff_emit_leaf_parameters(struct tuff_emitter *e, uint32_t count);
+/* Stores of what the group's roots are, r0x, .. or r0x, r0y, .., at element i, or i .. i + 3 (emit_group.c). */
+void tuff_emit_store_one(struct tuff_emitter *e);
+void tuff_emit_store_four(struct tuff_emitter *e, bool tail);
+bool tuff_emit_four_aligned(const struct tuff_emitter *e);
+/* What v of a row group, a reduction or a wide member, reads or is at the place of the variables o and r. */
+const char *tuff_emit_of_row(struct tuff_emitter *e, const struct tuff_group *group, tuff_val v);
+/* The hooks of row.comp (emit_row.c). */
+void tuff_emit_row(struct tuff_emitter *e);
+static inline bool tuff_is_row(const struct tuff_group *group) { return group->stage_count > 1 || group->wide; }
+/* Has v an element for each of the input of the group's kernel? */
+bool tuff_is_wide(const struct tuff_graph *g, const struct tuff_group *group, tuff_val v);
 /* Makes `name` stand for v at these coordinates. */
 const char *tuff_emit_remember(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords, const char *name);
 

@@ -8,7 +8,7 @@
 static const char *const of_i[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
 static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
 
-static void begin_function(struct tuff_emitter *e)
+void tuff_emit_begin_function(struct tuff_emitter *e)
 {
     e->memo_count = 0;
     e->base_count = 0;
@@ -26,7 +26,12 @@ struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel)
         struct tuff_shape *s = attrs->axes >> i & 1 ? &reduced : &kept;
         s->dim[s->rank++] = in->dim[i];
     }
-    struct tuff_coords o = tuff_emit_coords(e, "o", &kept), r = tuff_emit_coords(e, "r", &reduced);
+    if (e->base_count == 0) {
+        tuff_emit_base(e, "o", tuff_shape_count(&kept));
+        tuff_emit_base(e, "r", tuff_shape_count(&reduced));
+    }
+    const struct tuff_index flat[2] = {tuff_index_base(0), tuff_index_base(1)};
+    struct tuff_coords o = tuff_coords_of_flat(e, &flat[0], &kept), r = tuff_coords_of_flat(e, &flat[1], &reduced);
     struct tuff_coords coords = {.rank = in->rank};
     for (uint32_t i = 0, k = 0, n = 0; i < in->rank; i++) coords.at[i] = attrs->axes >> i & 1 ? r.at[n++] : o.at[k++];
     return coords;
@@ -37,7 +42,7 @@ static void begin_body(struct tuff_emitter *e, struct tuff_text *before, uint32_
 {
     *before = e->text;
     tuff_text_init(&e->text, e->g->context);
-    begin_function(e);
+    tuff_emit_begin_function(e);
     e->leaf_count = 0;
     e->hoist = bases;
 }
@@ -52,7 +57,7 @@ static void end_body(struct tuff_emitter *e, struct tuff_text *before, struct tu
     tuff_emit_leaves(e, loads);
 }
 
-static void end_function(struct tuff_emitter *e, struct tuff_text *body)
+void tuff_emit_end_function(struct tuff_emitter *e, struct tuff_text *body)
 {
     if (body->data) tuff_text_append(&e->text, body->data, body->length);
     e->failed = e->failed || body->failed;
@@ -61,9 +66,9 @@ static void end_function(struct tuff_emitter *e, struct tuff_text *body)
 }
 
 /* ", float l0, int l1": the loads as parameters */
-static void add_leaf_parameters(struct tuff_emitter *e)
+void tuff_emit_leaf_parameters(struct tuff_emitter *e, uint32_t count)
 {
-    for (uint32_t k = 0; k < e->leaf_count; k++) tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), k);
+    for (uint32_t k = 0; k < count; k++) tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), k);
 }
 
 /* The port's function of the loads, and the port itself, which loads for one element. */
@@ -72,9 +77,9 @@ static void begin_port(struct tuff_emitter *e, const struct tuff_loads *loads, u
 {
     unsigned n = (unsigned)port;
     tuff_text_add(&e->text, "%s tuff_in%u(%s", type, n, loads->parameters);
-    add_leaf_parameters(e);
+    tuff_emit_leaf_parameters(e, e->leaf_count);
     tuff_text_add(&e->text, ") {\n");
-    end_function(e, body);
+    tuff_emit_end_function(e, body);
     tuff_text_add(&e->text, "%s in%u(%s) { return tuff_in%u(%s", type, n, loads->parameters, n, loads->arguments);
     for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_leaf_argument(e, loads, k, 0, -1, loads->arguments);
     tuff_text_add(&e->text, "); }\n");
@@ -194,11 +199,11 @@ static void emit_chain(struct tuff_emitter *e)
     e->chain_bytes = body.length;
     tuff_text_add(&e->text, "void tuff_chain(uint i");
     if (group->kernel) tuff_text_add(&e->text, ", %s v", tuff_glsl_type(e->g->values[group->kernel].type.dtype));
-    add_leaf_parameters(e);
+    tuff_emit_leaf_parameters(e, e->leaf_count);
     for (uint32_t k = 0; k < group->root_count; k++)
         tuff_text_add(&e->text, ", out %s r%u", tuff_glsl_type(e->g->values[group->roots[k]].type.dtype), k);
     tuff_text_add(&e->text, ") {\n");
-    end_function(e, &body);
+    tuff_emit_end_function(e, &body);
 }
 
 static void declare_results(struct tuff_emitter *e, uint32_t k, const char *suffix)
@@ -218,7 +223,7 @@ static void call_chain(struct tuff_emitter *e, const char *index, const char *va
 }
 
 /* Stores of one element, of 32 bits, or of 16 or 8 where memory has such. */
-static void emit_store_one(struct tuff_emitter *e)
+void tuff_emit_store_one(struct tuff_emitter *e)
 {
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         uint64_t rest;
@@ -248,7 +253,7 @@ static void emit_store_each(struct tuff_emitter *e, uint32_t binding, uint64_t r
 
 /* Stores of elements i .. i+3, i a multiple of 4: one whole word of bytes, two of halves, a vec4 of f32. tail: elements after
  * `last` do not exist; what lies there may be another tensor's (bytes and halves own their last word whole). */
-static void emit_store_four(struct tuff_emitter *e, bool tail)
+void tuff_emit_store_four(struct tuff_emitter *e, bool tail)
 {
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         uint64_t rest;
@@ -289,10 +294,10 @@ static void emit_four(struct tuff_emitter *e, bool clamp_end)
         tuff_text_add(&e->text, "    ");
         call_chain(e, clamp_end ? clamped[i] : of_i[i], value[i], suffix[i], i);
     }
-    emit_store_four(e, clamp_end && tuff_shape_count(&e->g->values[e->group->space].type.shape) % 4 != 0);
+    tuff_emit_store_four(e, clamp_end && tuff_shape_count(&e->g->values[e->group->space].type.shape) % 4 != 0);
 }
 
-static bool four_aligned(const struct tuff_emitter *e)
+bool tuff_emit_four_aligned(const struct tuff_emitter *e)
 {
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         const struct tuff_place *place = &e->values[e->group->roots[k]].place;
@@ -353,7 +358,7 @@ static void emit_outputs(struct tuff_emitter *e)
     const struct tuff_group *group = e->group;
     if (!group->kernel) {
         uint64_t count = tuff_shape_count(&e->g->values[group->space].type.shape);
-        e->out->width = !four_aligned(e) ? 1 : by_blocks(e, count) ? 16 : 4;
+        e->out->width = !tuff_emit_four_aligned(e) ? 1 : by_blocks(e, count) ? 16 : 4;
         tuff_text_add(&e->text, "void tuff_body(uint i) {\n");
         if (e->out->width == 16) {
             emit_block(e);
@@ -362,7 +367,7 @@ static void emit_outputs(struct tuff_emitter *e)
             emit_four(e, true);
         } else {
             call_chain(e, "i", "", "x", -1);
-            emit_store_one(e);
+            tuff_emit_store_one(e);
         }
         tuff_text_add(&e->text, "}\n");
         return;
@@ -370,12 +375,12 @@ static void emit_outputs(struct tuff_emitter *e)
     const char *type = tuff_glsl_type(e->g->values[group->kernel].type.dtype);
     tuff_text_add(&e->text, "void out0(uint i, %s v) {\n    ", type);
     call_chain(e, "i", "v", "x", -1);
-    emit_store_one(e);
+    tuff_emit_store_one(e);
     tuff_text_add(&e->text, "}\n");
     for (uint32_t k = 1; k <= e->g->values[group->kernel].op->more_count; k++) emit_more(e, k);
     if (!tuff_is_float(e->g->values[group->kernel].type.dtype)) return;
     tuff_text_add(&e->text, "void out0v(uint i, vec4 v) {\n");
-    if (four_aligned(e))
+    if (tuff_emit_four_aligned(e))
         emit_four(e, false);
     else
         tuff_text_add(&e->text, "    out0(i, v.x); out0(i + 1u, v.y); out0(i + 2u, v.z); out0(i + 3u, v.w);\n");
@@ -474,11 +479,15 @@ static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarat
     for (uint32_t i = 0; i < out->binding_count; i++) parts[out->bindings[i].part] = true;
     for (size_t i = 0; i < declarations->length; i++) lines += declarations->data[i] == '\n';
     for (size_t i = 0; i < functions->length; i++) lines += functions->data[i] == '\n';
-    char head[200];
-    size_t used = (size_t)snprintf(head, sizeof head, "%s%s%s#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
+    char head[400];
+    size_t used = (size_t)snprintf(head, sizeof head, "%s%s%s#define TUFF_WIDTH %uu\n",
                                    parts[2] ? "#extension GL_EXT_shader_16bit_storage : require\n" : "",
                                    parts[1] ? "#extension GL_EXT_shader_8bit_storage : require\n" : "",
                                    narrow ? "#define TUFF_NARROW\n" : "", out->width);
+    for (uint32_t p = 0; p < out->passes; p++)
+        used += (size_t)sprintf(head + used, "%sP(%u)%s", p ? " " : "#define TUFF_PASSES(P) ", (unsigned)p,
+                                p + 1 < out->passes ? "" : "\n");
+    used += (size_t)sprintf(head + used, "#define TUFF_HOOKS_TEXT \\\n");
     char *macro = tuff_arena_alloc(arena, used + length + 2 * lines + 2), *to = macro;
     if (!macro) return NULL;
     memcpy(to, head, used);
@@ -508,7 +517,9 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_v
     struct tuff_text declarations = {.context = g->context};
     tuff_emit_base(&e, "", 1); /* so that base 0 is there when memory is not */
     if (e.failed) return tuff_fail_memory(g->context, error);
-    if (group->kernel) {
+    if (tuff_is_row(group)) {
+        tuff_emit_row(&e);
+    } else if (group->kernel) {
         const struct tuff_value *value = &g->values[group->kernel];
         for (uint32_t p = 0; p < value->in_count; p++) {
             if (p == 0 && value->op->reduces)
@@ -517,8 +528,10 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_v
                 emit_port(&e, value->in[p], p);
         }
     }
-    emit_chain(&e);
-    emit_outputs(&e);
+    if (!tuff_is_row(group)) {
+        emit_chain(&e);
+        emit_outputs(&e);
+    }
     e.crowded = place_windows(&e, out) > TUFF_MAX_BINDINGS || e.crowded;
     bool numerous = out->number_count > TUFF_PLAN_MOST_NUMBERS;
     declare_all(out, &declarations);

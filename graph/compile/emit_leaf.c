@@ -68,6 +68,19 @@ static enum four four_of(const struct tuff_emitter *e, const struct tuff_leaf_lo
     return e->options->texels && leaf->dtype == TUFF_F32 ? FOUR_WINDOW : FOUR_APART;
 }
 
+bool tuff_index_is_quad(const struct tuff_emitter *e, const struct tuff_index *at, uint32_t base)
+{
+    const struct tuff_leaf_load load = {.dtype = TUFF_F32, .at = *at};
+    return four_of(e, &load, base) == FOUR_QUAD;
+}
+
+bool tuff_leaf_varies(const struct tuff_leaf_load *leaf, uint32_t base)
+{
+    for (uint32_t i = 0; i < leaf->at.count; i++)
+        if (leaf->at.term[i].base == base) return true;
+    return false;
+}
+
 /* The place in units of so many elements. */
 static void add_place(struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t elements)
 {
@@ -168,26 +181,37 @@ void tuff_emit_block_leaves(struct tuff_emitter *e)
     }
 }
 
+void tuff_emit_four_leaf(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base)
+{
+    unsigned n = (unsigned)k;
+    switch (four_of(e, &e->leaves[k], base)) {
+    case FOUR_APART: break;
+    case FOUR_ONE:
+        tuff_text_add(&e->text, "    %s q%u = %s%u(%s);\n", tuff_glsl_type(e->leaves[k].dtype), n, loads->name, n,
+                      loads->arguments);
+        break;
+    case FOUR_QUAD: emit_quad(e, k); break;
+    case FOUR_WINDOW: emit_window(e, k); break;
+    case FOUR_BLOCK: {
+        char y = "xyzw"[e->block.row];
+        tuff_text_add(&e->text, "    vec4 q%u = vec4(m%u[0].%c, m%u[1].%c, m%u[2].%c, m%u[3].%c);\n", n, n, y, n, y, n, y, n,
+                      y);
+        break;
+    }
+    }
+}
+
 void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base)
 {
-    for (uint32_t k = 0; k < e->leaf_count; k++) {
-        unsigned n = (unsigned)k;
-        switch (four_of(e, &e->leaves[k], base)) {
-        case FOUR_APART: break;
-        case FOUR_ONE:
-            tuff_text_add(&e->text, "    %s q%u = %s%u(%s);\n", tuff_glsl_type(e->leaves[k].dtype), n, loads->name, n,
-                          loads->arguments);
-            break;
-        case FOUR_QUAD: emit_quad(e, k); break;
-        case FOUR_WINDOW: emit_window(e, k); break;
-        case FOUR_BLOCK: {
-            char y = "xyzw"[e->block.row];
-            tuff_text_add(&e->text, "    vec4 q%u = vec4(m%u[0].%c, m%u[1].%c, m%u[2].%c, m%u[3].%c);\n", n, n, y, n, y, n,
-                          y, n, y);
-            break;
-        }
-        }
-    }
+    for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_four_leaf(e, loads, k, base);
+}
+
+const char *tuff_leaf_four_type(const struct tuff_emitter *e, uint32_t k, uint32_t base)
+{
+    enum four four = four_of(e, &e->leaves[k], base);
+    if (four == FOUR_APART) return NULL;
+    const char *type = tuff_glsl_type(e->leaves[k].dtype);
+    return four == FOUR_ONE ? type : type[0] == 'f' ? "vec4" : "uint";
 }
 
 void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base, int j,

@@ -167,24 +167,27 @@ static tuff_status collect_inputs(struct tuff_work *w, struct tuff_group *group,
 
 static const char LATER[] = "it also needs results that come later";
 
-/* Buffers that the group binds. */
+/* Buffers that the group binds. Results of further reductions count, too: whoever comes later may read them. */
 static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_group *group)
 {
     uint32_t count = group->kernel ? tuff_windows(w, &val(w, group->kernel)->type) : 0;
     for (uint32_t i = 1; i <= tuff_more_results(w, group); i++) count += tuff_windows(w, &val(w, group->kernel + i)->type);
+    for (uint32_t i = 1; i < group->stage_count; i++) count += tuff_windows(w, &val(w, group->stages[i].value)->type);
     for (uint32_t i = 0; i < group->member_count; i++) count += tuff_windows(w, &val(w, group->members[i])->type);
     for (uint32_t i = 0; i < group->read_count; i++) count += tuff_windows(w, &val(w, group->reads[i].value)->type);
     return count;
 }
 
-/* Why root v, with these reads, cannot be computed by the group; NULL: it can, and what it needs is found. */
-static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, tuff_val v, uint32_t at, uint32_t limit)
+/* Why root v, with these reads, cannot be computed by the group; NULL: it can, and what it needs is found. of_row: rows.c says that
+ * what it reads of the group is of its own row. */
+static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, tuff_val v, uint32_t at, uint32_t limit,
+                           bool of_row)
 {
     const struct tuff_group *group = &w->groups[at];
     tuff_val first = group->kernel ? group->kernel : group->members[0];
     const struct tuff_type *type = &val(w, v)->type;
     if (w->values[v].fixed != w->values[first].fixed) return "one of the two is prepared once";
-    if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape))
+    if (!of_row && tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape))
         return "it has another number of elements than what it reads";
     if (group->kernel && val(w, group->kernel)->op->traits & TUFF_UPDATES) return "that launch goes over some rows alone";
     if (group->kernel && val(w, group->kernel)->op->class == TUFF_CLASS_LOOP) return "a loop's result is no launch's";
@@ -193,6 +196,7 @@ static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, 
     for (uint32_t i = 0; i < needs->read_count; i++) {
         tuff_val from = tuff_memory_of(w, needs->reads[i].value);
         if (w->values[from].group == at) {
+            if (of_row) continue;
             if (val(w, from)->op->class == TUFF_CLASS_RESULT) return "it reads another result of that kernel";
             if (!needs->reads[i].identity || from != needs->reads[i].value)
                 return "it also reads elements of that result at other places";
@@ -246,6 +250,16 @@ static tuff_status join_found(struct tuff_work *w, const struct tuff_group *need
 {
     move_found(w, at);
     return join(w, needs, v, at);
+}
+
+static tuff_status add_stage(struct tuff_work *w, tuff_val v, uint32_t at, uint32_t pass)
+{
+    struct tuff_group *group = &w->groups[at];
+    if (!TUFF_GROW_ARENA(w->arena, group->stages, group->stage_count, 1)) return tuff_fail_memory(w->context, w->error);
+    group->stages[group->stage_count++] = (struct tuff_stage){v, pass};
+    if (group->passes < pass + 1) group->passes = pass + 1;
+    w->values[v].group = at;
+    return TUFF_OK;
 }
 
 static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
@@ -309,6 +323,23 @@ static uint32_t next_sharer(struct tuff_work *w, const struct tuff_group *needs,
     return best;
 }
 
+/* The last row group before `below` that computes something that is read, or, for a reduction, walks over the same rows. */
+static uint32_t next_row(struct tuff_work *w, const struct tuff_group *needs, uint32_t below, bool shares)
+{
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < needs->read_count; i++) {
+        tuff_val from = tuff_memory_of(w, needs->reads[i].value);
+        uint32_t at = w->values[from].group;
+        if (at != UINT32_MAX && at < below && (best == UINT32_MAX || at > best) && w->groups[at].stage_count) best = at;
+        const struct tuff_reader *r = shares && needs->reads[i].identity ? *readers_of(w, from) : NULL;
+        for (uint32_t n = 0; r && n < MOST_READERS; n++, r = r->next, w->steps++)
+            if (r->group < below && (best == UINT32_MAX || r->group > best) && w->groups[r->group].stage_count &&
+                reads_in_place(&w->groups[r->group], needs->reads[i].value))
+                best = r->group;
+    }
+    return best;
+}
+
 /* The last value behind v, up to what it reads from memory, that keeps v from being computed earlier; 0: there is none. */
 static tuff_val earliest(const struct tuff_work *w, tuff_val v)
 {
@@ -326,6 +357,29 @@ static bool comes_before(const struct tuff_work *w, uint32_t at, tuff_val v)
 {
     const struct tuff_group *group = &w->groups[at];
     return (group->kernel ? group->kernel : group->members[0]) < v;
+}
+
+/* Joins v, a reduction or what has an element for each of a row's, to a row group. *at: UINT32_MAX where there is none for it. */
+static tuff_status join_row(struct tuff_work *w, const struct tuff_group *needs, tuff_val v, tuff_val since, uint32_t *at)
+{
+    bool reduces = val(w, v)->op->reduces;
+    for (uint32_t best = w->group_count; (best = next_row(w, needs, best, reduces)) != UINT32_MAX;) {
+        uint32_t pass;
+        if (comes_before(w, best, since) || !tuff_row_takes(w, &w->groups[best], best, v, &pass) ||
+            refusal(w, needs, v, best, tuff_binding_limit(w), true))
+            continue;
+        *at = best;
+        move_found(w, best);
+        if (reduces) {
+            TUFF_TRY(take_reads(w, needs, best));
+            return add_stage(w, v, best, pass);
+        }
+        w->groups[best].wide = true;
+        if (w->groups[best].passes < pass + 1) w->groups[best].passes = pass + 1;
+        return join(w, needs, v, best);
+    }
+    *at = UINT32_MAX;
+    return TUFF_OK;
 }
 
 static bool owns_memory(const struct tuff_work *w, tuff_val v) { return (val(w, v)->op->traits & TUFF_OWNS_MEMORY) != 0; }
@@ -355,13 +409,19 @@ tuff_status tuff_group_root(struct tuff_work *w, tuff_val v)
     tuff_val since = earliest(w, v);
     TUFF_TRY(collect_inputs(w, &needs, v, true));
     const char *why = alone ? why_alone(w, v) : NULL, *refused;
+    if (!alone) {
+        TUFF_TRY(join_row(w, &needs, v, since, &at));
+        if (at != UINT32_MAX) return TUFF_OK;
+    }
     for (uint32_t best = UINT32_MAX; !alone && (best = next_feeder(w, &needs, best)) != UINT32_MAX;) {
-        refused = comes_before(w, best, since) ? "it is to be computed again, later" : refusal(w, &needs, v, best, limit);
+        refused = comes_before(w, best, since) ? "it is to be computed again, later"
+                                               : refusal(w, &needs, v, best, limit, false);
         if (!refused) return join_found(w, &needs, v, best);
         why = refused;
     }
     for (uint32_t best = w->group_count; !alone && (best = next_sharer(w, &needs, best)) != UINT32_MAX;)
-        if (!comes_before(w, best, since) && !refusal(w, &needs, v, best, limit)) return join_found(w, &needs, v, best);
+        if (!comes_before(w, best, since) && !refusal(w, &needs, v, best, limit, false))
+            return join_found(w, &needs, v, best);
     TUFF_TRY(new_group(w, 0, &at));
     w->groups[at].why = why;
     return join(w, &needs, v, at);
@@ -372,9 +432,21 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
     const struct tuff_value *value = val(w, v);
     struct tuff_group needs = {0};
     uint32_t at;
-    TUFF_TRY(collect_inputs(w, &needs, v, false));
+    bool row = value->op->reduces && !tuff_is_unfused(w);
+    tuff_val in = row ? tuff_strip_same(w, value->in[0]) : 0;
+    if (!row)
+        TUFF_TRY(collect_inputs(w, &needs, v, false));
+    else if (tuff_in_memory(w, in))
+        TUFF_TRY(add_read(w, &needs, in, true));
+    else
+        TUFF_TRY(collect_inputs(w, &needs, in, true));
+    if (row) {
+        TUFF_TRY(join_row(w, &needs, v, earliest(w, v), &at));
+        if (at != UINT32_MAX) return TUFF_OK;
+    }
     TUFF_TRY(new_group(w, v, &at));
     w->groups[at].work = tuff_value_work(w->g, v);
+    if (row) TUFF_TRY(add_stage(w, v, at, 0));
     for (uint32_t i = 0; i <= value->op->more_count; i++) w->values[v + i].group = at;
     return take_reads(w, &needs, at);
 }
@@ -387,6 +459,8 @@ void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text)
         const struct tuff_group *group = &w->groups[w->sequence ? w->sequence[n] : n];
         tuff_text_add(text, group->prepares ? "group, to prepare:" : "group:");
         if (group->kernel) tuff_text_add(text, " kernel %%%u", group->kernel);
+        for (uint32_t i = 1; i < group->stage_count; i++)
+            tuff_text_add(text, "%s%%%u", i > 1 ? ", " : " and of its rows ", group->stages[i].value);
         for (uint32_t i = 0; i < group->member_count; i++) tuff_text_add(text, " %%%u", group->members[i]);
         for (uint32_t i = 0; i < group->read_count; i++)
             tuff_text_add(text, "%s%%%u%s", i ? ", " : " reads ", group->reads[i].value,
@@ -402,6 +476,9 @@ bool tuff_groups_check(const struct tuff_work *w)
     for (uint32_t n = 0; n < w->group_count; n++) {
         const struct tuff_group *group = &w->groups[n];
         listed += group->member_count + (group->kernel != 0) + tuff_more_results(w, group);
+        listed += group->stage_count ? group->stage_count - 1 : 0;
+        for (uint32_t i = 0; i < group->stage_count; i++)
+            if (w->values[group->stages[i].value].group != n || group->stages[i].pass >= group->passes) return false;
         if (group->kernel && w->values[group->kernel].group != n) return false;
         for (uint32_t i = 0; i < group->member_count; i++)
             if (w->values[group->members[i]].group != n || !w->values[group->members[i]].root) return false;

@@ -1,6 +1,7 @@
 /* lower.c - from groups to a plan that passes tuff_plan_check: a kernel and a launch for each, barriers. requires: storage. */
 #include "graph/check.h"
 #include "graph/ops/gemm.h"
+#include "graph/ops/reduce.h"
 
 enum { POINTWISE_WORKGROUP = 64, SOFTWARE_WORKGROUP = 256, SOFTWARE_GROUPS = 32 };
 
@@ -48,7 +49,8 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
         struct tuff_lower lower = {.caps = caps, .value = value, .error = w->error, .any_size = w->params->any_size};
         for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
             if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
-        TUFF_TRY(value->op->lower(&lower, call));
+        const struct tuff_row_work row = {emitted->passes, group->stage_count, emitted->held};
+        TUFF_TRY(tuff_is_row(group) ? tuff_row_lower(&lower, &row, call) : value->op->lower(&lower, call));
         return tuff_call_check(call, value->op, w->error);
     }
     if (!call->file) call->file = "pointwise";

@@ -219,6 +219,8 @@ static void take_over(struct tuff_work *w, struct scratch *s)
                 uint32_t r = w->values[from].place.offset ? UINT32_MAX : s->range_of[w->values[from].place.root];
                 if (r == UINT32_MAX || r == mine || !group->reads[k].identity || s->ranges[r].taken ||
                     tuff_type_bytes(&val(w, from)->type) != tuff_type_bytes(&val(w, group->members[m])->type) ||
+                    tuff_shape_count(&val(w, from)->type.shape) !=
+                        tuff_shape_count(&val(w, group->members[m])->type.shape) ||
                     s->ranges[r].last != n || s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes ||
                     reads_in(w, s, group, r) > 1)
                     continue;
@@ -385,9 +387,11 @@ static tuff_status make_slot(struct tuff_work *w, const struct scratch *scratch,
 /* What the group stores; slots of what it reads, then of that; none where nobody reads it. */
 static tuff_status make_slots(struct tuff_work *w, const struct scratch *scratch, struct tuff_group *group)
 {
-    group->roots = tuff_arena_alloc(w->arena, (group->member_count + 1) * sizeof *group->roots);
+    group->roots = tuff_arena_alloc(w->arena, (group->member_count + group->stage_count + 1) * sizeof *group->roots);
     if (!group->roots) return tuff_fail_memory(w->context, w->error);
     if (group->kernel && w->values[group->kernel].place.root) group->roots[group->root_count++] = group->kernel;
+    for (uint32_t i = 1; i < group->stage_count; i++)
+        if (w->values[group->stages[i].value].place.root) group->roots[group->root_count++] = group->stages[i].value;
     for (uint32_t i = 0; i < group->member_count; i++)
         if (w->values[group->members[i]].place.root) group->roots[group->root_count++] = group->members[i];
     for (uint32_t i = 1; i <= tuff_more_results(w, group); i++)

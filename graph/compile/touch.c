@@ -14,6 +14,8 @@ static bool in_group(const struct tuff_group *group, tuff_val v)
 {
     for (uint32_t i = 0; i < group->root_count; i++)
         if (group->roots[i] == v) return true;
+    for (uint32_t i = 0; i < group->stage_count; i++)
+        if (group->stages[i].value == v) return true;
     return v == group->kernel;
 }
 
@@ -73,6 +75,7 @@ void tuff_touch_group(struct tuff_work *w, const struct tuff_group *group, struc
     }
     touch->count = 0;
     if (group->kernel) list(&walk, group->kernel);
+    for (uint32_t i = 1; i < group->stage_count; i++) list(&walk, group->stages[i].value);
     for (uint32_t i = 0; i < group->root_count; i++) list(&walk, group->roots[i]);
     for (uint32_t i = touch->count; i-- > 0;) hand_down(&walk, touch->order[i]);
 }

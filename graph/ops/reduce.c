@@ -1,4 +1,5 @@
 /* reduce.c - sums, products, extrema and their positions over any axes, running sums; each by kernels with a fixed order. */
+#include "graph/ops/reduce.h"
 #include "graph/bound.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/leaf.h"
@@ -13,31 +14,29 @@ static const struct tuff_attr reduce_attr[] = {
     {"keep", "keepdims", TUFF_ATTR_I32, 1, offsetof(struct tuff_reduce_attrs, keep)},
 };
 
-enum reduce_kind { REDUCE_SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, REDUCE_ARGMAX, REDUCE_ARGMIN };
-
-static enum reduce_kind kind_of(const struct tuff_op *op)
+enum tuff_reduce_kind tuff_reduce_kind(const struct tuff_op *op)
 {
-    return op == &tuff_op_sum          ? REDUCE_SUM
-           : op == &tuff_op_prod       ? REDUCE_PROD
-           : op == &tuff_op_reduce_max ? REDUCE_MAX
-           : op == &tuff_op_reduce_min ? REDUCE_MIN
-           : op == &tuff_op_argmax     ? REDUCE_ARGMAX
-                                       : REDUCE_ARGMIN;
+    return op == &tuff_op_sum          ? TUFF_BY_SUM
+           : op == &tuff_op_prod       ? TUFF_BY_PROD
+           : op == &tuff_op_reduce_max ? TUFF_BY_MAX
+           : op == &tuff_op_reduce_min ? TUFF_BY_MIN
+           : op == &tuff_op_argmax     ? TUFF_BY_ARGMAX
+                                       : TUFF_BY_ARGMIN;
 }
 
 static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_reduce_attrs *attrs = infer->attrs;
     const struct tuff_type *in = infer->in[0];
-    enum reduce_kind kind = kind_of(infer->op);
+    enum tuff_reduce_kind kind = tuff_reduce_kind(infer->op);
     *out = (struct tuff_shape){0};
     bool one_axis = (attrs->axes & (attrs->axes - 1)) == 0;
     if (attrs->axes >> in->shape.rank)
         return tuff_infer_refuse(infer, "axes 0x%x: bit i stands for axis i, and it has %u axes", attrs->axes,
                                  in->shape.rank);
-    if (kind >= REDUCE_ARGMAX && (!one_axis || attrs->axes == 0))
+    if (kind >= TUFF_BY_ARGMAX && (!one_axis || attrs->axes == 0))
         return tuff_infer_refuse(infer, "axes 0x%x: it takes one axis", attrs->axes);
-    if (!tuff_is_float(in->dtype) && in->dtype != TUFF_I32 && kind > REDUCE_PROD)
+    if (!tuff_is_float(in->dtype) && in->dtype != TUFF_I32 && kind > TUFF_BY_PROD)
         return tuff_infer_refuse(infer, "it takes floats or i32: cast it");
     for (uint32_t i = 0; i < in->shape.rank; i++) {
         bool reduced = attrs->axes >> i & 1;
@@ -124,7 +123,7 @@ static tuff_val sum_simpler(struct tuff_graph *g, const struct tuff_value *value
 
 static double reduce_terms(const struct tuff_value *value, const struct tuff_type *in_types)
 {
-    return kind_of(value->op) <= REDUCE_PROD
+    return tuff_reduce_kind(value->op) <= TUFF_BY_PROD
                ? (double)reduced_count(&in_types[0].shape, ((const struct tuff_reduce_attrs *)value->attrs)->axes)
                : 0;
 }
@@ -133,7 +132,7 @@ static void reduce_ref(const struct tuff_ref *ref)
 {
     const struct tuff_reduce_attrs *attrs = ref->value->attrs;
     const struct tuff_shape *in = &ref->in_types[0].shape;
-    enum reduce_kind kind = kind_of(ref->value->op);
+    enum tuff_reduce_kind kind = tuff_reduce_kind(ref->value->op);
     uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(in);
     struct tuff_shape kept = kept_shape(*in, attrs->axes);
     tuff_strides(&kept, strides);
@@ -146,7 +145,7 @@ static void reduce_ref(const struct tuff_ref *ref)
         uint64_t o = 0, r = 0, stride = 1, from = 0;
         for (uint32_t k = in->rank; k-- > 0;) {
             if (attrs->axes >> k & 1) {
-                from = kind >= REDUCE_ARGMAX ? i - at[k] * stride : 0; /* the line's first element */
+                from = kind >= TUFF_BY_ARGMAX ? i - at[k] * stride : 0; /* the line's first element */
                 r = at[k];
             } else {
                 o += at[k] * strides[k];
@@ -155,16 +154,16 @@ static void reduce_ref(const struct tuff_ref *ref)
         }
         double v = ref->in[0][i], *y = &ref->out[o];
         switch (kind) {
-        case REDUCE_SUM: *y += v; break;
-        case REDUCE_PROD: *y = whole ? tuff_wrap_i32((int64_t)*y * (int64_t)v) : *y * v; break;
-        case REDUCE_MAX: *y = pw_max(v, *y); break;
-        case REDUCE_MIN: *y = pw_min(v, *y); break;
-        case REDUCE_ARGMAX:
-        case REDUCE_ARGMIN: {
+        case TUFF_BY_SUM: *y += v; break;
+        case TUFF_BY_PROD: *y = whole ? tuff_wrap_i32((int64_t)*y * (int64_t)v) : *y * v; break;
+        case TUFF_BY_MAX: *y = pw_max(v, *y); break;
+        case TUFF_BY_MIN: *y = pw_min(v, *y); break;
+        case TUFF_BY_ARGMAX:
+        case TUFF_BY_ARGMIN: {
             uint64_t axis_stride = 1;
             for (uint32_t k = in->rank; k-- > 0 && !(attrs->axes >> k & 1);) axis_stride *= in->dim[k];
             double best = *y < 0 ? 0 : ref->in[0][from + (uint64_t)*y * axis_stride];
-            if (*y < 0 || (kind == REDUCE_ARGMAX ? tuff_above(v, best) : tuff_above(-v, -best))) *y = (double)r;
+            if (*y < 0 || (kind == TUFF_BY_ARGMAX ? tuff_above(v, best) : tuff_above(-v, -best))) *y = (double)r;
             break;
         }
         }
@@ -183,7 +182,7 @@ static tuff_status arg_bound(const struct tuff_bound *b)
     uint64_t n = reduced_count(x, axes), inner = 1;
     for (uint32_t k = x->rank; k-- > 0 && !(axes >> k & 1);) inner *= x->dim[k];
     uint64_t *places = tuff_alloc(b->context, (size_t)n * sizeof *places);
-    double sign = kind_of(b->value->op) == REDUCE_ARGMIN ? -1 : 1;
+    double sign = tuff_reduce_kind(b->value->op) == TUFF_BY_ARGMIN ? -1 : 1;
     for (uint64_t i = 0; places && i < b->count; i++) {
         bool sure;
         for (uint64_t k = 0; k < n; k++) places[k] = (i / inner * n + k) * inner + i % inner;
@@ -237,13 +236,90 @@ static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kern
     struct spread s = quads ? spread_of_quads(subgroup, inner, n, outputs) : spread_of(lower->caps, inner, n, outputs);
     TUFF_TRY(tuff_lower_rounds(lower, s.rounds));
     call->file = s.file;
-    tuff_call_define(call, "REDUCE", (int)kind_of(lower->value->op));
+    tuff_call_define(call, "REDUCE", (int)tuff_reduce_kind(lower->value->op));
     if (whole) tuff_call_define(call, "REDUCE_INT", 1);
     TUFF_CALL(call, reduce, .SIZE = s.size, .outputs = (uint32_t)outputs, .n = (uint32_t)n);
     if (quads && inner) TUFF_CALL(call, reduce_row_quad, .LANES = s.lanes);
     if (quads && !inner) TUFF_CALL(call, reduce_each_quad, .PARTS = s.lanes);
     tuff_call_grid(call, lower->caps, (s.invocations + s.size - 1) / s.size);
     call->flops = tuff_shape_count(in);
+    return TUFF_OK;
+}
+
+/* ---- row groups ------------------------------------------------------------------------------------------------------------- */
+
+bool tuff_reduces_inner(const struct tuff_value *value, const struct tuff_shape *in)
+{
+    uint32_t axes = ((const struct tuff_reduce_attrs *)value->attrs)->axes, i = in->rank;
+    while (i > 0 && in->dim[i - 1] == 1) i--;
+    return i == 0 || (axes >> (i - 1) & 1);
+}
+
+/* Extents of neighbouring axes that are kept or reduced, the first of them reduced; returns their number. */
+static uint32_t runs_of(const struct tuff_value *value, const struct tuff_shape *in, uint64_t runs[2 * TUFF_MAX_RANK])
+{
+    uint32_t axes = ((const struct tuff_reduce_attrs *)value->attrs)->axes, count = 0;
+    for (uint32_t i = 0; i < in->rank; i++) {
+        uint32_t reduced = axes >> i & 1;
+        if (in->dim[i] == 1) continue;
+        if (count == 0) runs[count++] = 1;
+        if (count % 2 != reduced) runs[count++] = 1;
+        runs[count - 1] *= in->dim[i];
+    }
+    return count;
+}
+
+bool tuff_reduces_alike(const struct tuff_value *a, const struct tuff_shape *in_a, const struct tuff_value *b,
+                        const struct tuff_shape *in_b)
+{
+    uint64_t runs_a[2 * TUFF_MAX_RANK], runs_b[2 * TUFF_MAX_RANK];
+    uint32_t count = runs_of(a, in_a, runs_a);
+    return runs_of(b, in_b, runs_b) == count && !memcmp(runs_a, runs_b, count * sizeof *runs_a);
+}
+
+/* Quads of one array that a lane holds without spilling, by the real compilers (docs/performance.md); of several arrays so much less. */
+static uint32_t most_held(const struct tuff_caps *caps)
+{
+    return caps->subgroup_size <= 8 || caps->subgroup_size == 16 ? 8 : 16;
+}
+
+tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row_work *work, struct tuff_kernel_call *call)
+{
+    const struct tuff_caps *caps = lower->caps;
+    const struct tuff_shape *in = &lower->in[0]->shape;
+    uint64_t outputs = tuff_shape_count(&lower->value->type.shape), n = tuff_shape_count(in) / outputs;
+    bool inner = tuff_reduces_inner(lower->value, in), software = caps->kind == TUFF_DEVICE_SOFTWARE;
+    bool shuffles = caps->subgroup_shuffle && caps->subgroup_basic && caps->subgroup_size > 1 &&
+                    (software ? tuff_shuffle_lanes(caps) != 0 : caps->subgroup_size_control);
+    uint64_t rows = inner ? outputs : (outputs + 3) / 4, steps = inner ? (n + 3) / 4 : n;
+    uint32_t most = caps->max_workgroup_invocations < 256 ? 64 : 256;
+    uint32_t wide = shuffles ? caps->subgroup_size : software ? 64 : most; /* lanes at hand without SUBS */
+    uint32_t lanes = 1, subs = 1, e = 0, held = work->held ? work->held : 1;
+    uint64_t enough = software ? 1024 : 65536; /* lanes that keep a device busy */
+    uint32_t narrow = inner ? 16 : 64;         /* steps of a lane that pay without need */
+    while (lanes < wide && (steps >= (uint64_t)narrow * lanes || (steps >= 4 * lanes && rows * lanes < enough))) lanes *= 2;
+    if (!inner && !software && lanes > wide / 4) lanes = wide / 4; /* neighbours of a load */
+    while (shuffles && !software && lanes * (inner ? 1 : 4) >= wide && 2 * subs * wide <= most &&
+           steps > (uint64_t)lanes * subs * 4 &&
+           (steps > (uint64_t)lanes * subs * most_held(caps) / held || rows * wide * subs < enough))
+        subs *= 2;
+    uint64_t share = (uint64_t)lanes * subs, of_lane = (steps + share - 1) / share;
+    if (inner && shuffles && !software && of_lane <= most_held(caps) / held) e = (uint32_t)of_lane;
+    uint32_t size = shuffles ? subs > 1   ? subs * wide
+                               : software ? 8 * wide
+                                          : (most / wide > 1 ? most / wide / 2 : 1) * wide
+                             : wide;
+    uint32_t per = inner ? size / (uint32_t)share : size / (uint32_t)share; /* rows of a workgroup */
+    TUFF_TRY(tuff_lower_rounds(lower, work->passes * (of_lane / 4 + of_lane / 256 + 8)));
+    call->file = "row";
+    if (!inner) tuff_call_define(call, "COLUMNS", 1);
+    if (e) tuff_call_define(call, "HELD", 1);
+    if (!shuffles) tuff_call_define(call, "TREE", 1);
+    TUFF_CALL(call, reduce, .SIZE = size, .outputs = (uint32_t)outputs, .n = (uint32_t)n);
+    TUFF_CALL(call, row, .LANES = lanes, .SUBS = subs, .E = e ? e : 1,
+              .PARTS = subs > 1 ? 2 * work->stages * subs * (inner ? 1 : wide / lanes) : 1);
+    tuff_call_grid(call, caps, (rows + per - 1) / per);
+    call->flops = (double)work->stages * (double)tuff_shape_count(in);
     return TUFF_OK;
 }
 
