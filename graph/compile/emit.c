@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 const char *tuff_glsl_type(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->reg; }
 
@@ -99,15 +100,52 @@ static const char *hoist(struct tuff_emitter *e, const struct tuff_leaf_load *lo
     uint32_t k = 0;
     if (!e->hoist || (e->depth > 0 && !e->options->texels)) return NULL;
     for (uint32_t i = 0; i < load->at.count; i++)
-        if (load->at.term[i].base >= e->hoist) return NULL;
-    while (k < e->leaf_count &&
-           (e->leaves[k].binding != load->binding || memcmp(&e->leaves[k].at, &load->at, sizeof load->at)))
+        if (load->at.term[i].base >= e->hoist && !e->bases[load->at.term[i].base].leaf) return NULL;
+    while (k < e->leaf_count && (e->leaves[k].text || e->leaves[k].binding != load->binding ||
+                                 memcmp(&e->leaves[k].at, &load->at, sizeof load->at)))
         k++;
     if (k == TUFF_COUNT(e->leaves)) return NULL;
     if (k == e->leaf_count) e->leaves[e->leaf_count++] = *load;
     if (e->leaves[k].last < load->last) e->leaves[k].last = load->last;
     e->leaves[k].guarded = e->leaves[k].guarded || load->guarded;
+    e->follows.leaves |= 1u << k;
     return tuff_emit_kept(e, tuff_arena_printf(e->arena, "l%u", k));
+}
+
+void tuff_emit_begin_place(struct tuff_emitter *e, struct tuff_place_text *outer)
+{
+    bool tied = !e->hoist || e->asked || (e->depth > 0 && !e->options->texels); /* a row's rounds share leaves, not bases */
+    *outer = (struct tuff_place_text){e->text, e->follows};
+    e->follows = (struct tuff_follows){.memo = tied ? 0 : e->memo_count, .own = e->base_count, .tied = tied};
+    tuff_text_init(&e->text, e->g->context);
+}
+
+struct tuff_index tuff_emit_end_place(struct tuff_emitter *e, struct tuff_place_text *outer, const char *name,
+                                      uint64_t extent)
+{
+    struct tuff_text text = e->text;
+    struct tuff_follows follows = e->follows;
+    e->text = outer->text;
+    e->follows = outer->follows;
+    e->failed = e->failed || text.failed;
+    if (!follows.tied && e->leaf_count < TUFF_MOST_LEAVES) {
+        uint32_t k = e->leaf_count++;
+        const char *kept = tuff_emit_kept(e, tuff_arena_strdup(e->arena, text.data ? text.data : ""));
+        e->leaves[k] = (struct tuff_leaf_load){.text = kept, .name = name, .follows = follows};
+        e->follows.leaves |= 1u << k;
+        e->memo_count = follows.memo;
+        name = tuff_emit_kept(e, tuff_arena_printf(e->arena, "l%u", k));
+        uint32_t base = tuff_emit_base(e, name, extent);
+        if (!e->failed) e->bases[base].leaf = k + 1;
+        tuff_text_finish(&text);
+        return tuff_index_base(base);
+    }
+    if (text.data) tuff_text_append(&e->text, text.data, text.length);
+    tuff_text_finish(&text);
+    e->follows.leaves |= follows.leaves;
+    for (int wide = 0; wide < 2; wide++) e->follows.bases[wide] |= follows.bases[wide];
+    e->follows.tied |= follows.tied;
+    return tuff_index_base(tuff_emit_base(e, name, extent));
 }
 
 /* One variable and nothing else? */
@@ -147,10 +185,12 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     uint32_t b = tuff_emit_bind(e, v, TUFF_READ, false, &rest);
     struct tuff_index at = tuff_coords_flat(e, coords, &type->shape);
     at.constant += (int64_t)rest;
-    struct tuff_leaf_load load = {b, type->dtype, at, (uint32_t)(rest + tuff_shape_count(&type->shape) - 1), e->depth > 0};
+    struct tuff_leaf_load load = {.binding = b, .dtype = type->dtype, .at = at, .guarded = e->depth > 0};
+    load.last = (uint32_t)(rest + tuff_shape_count(&type->shape) - 1);
     const char *parameter = hoist(e, &load);
     if (!parameter || !goes_along(e, v, &at, rest)) e->out->bindings[b].scattered = true;
     if (parameter) return parameter;
+    if (e->depth > 0) e->follows.tied = 1; /* where its condition does not hold, its place may be anywhere */
     const char *name = tuff_emit_name(e);
     const struct tuff_dtype_row *row = tuff_dtype_row(type->dtype);
     if (row->per_word > 1 && !is_variable(&at)) at = tuff_index_variable(e, &at, INT32_MAX);
@@ -218,8 +258,17 @@ const char *tuff_emit_value(struct tuff_emitter *e, tuff_val v, const struct tuf
     struct tuff_coords key = *coords;
     for (uint32_t i = 0; i < key.rank; i++) /* an axis of length 1 has one place */
         if (value->type.shape.dim[i] == 1) key.at[i] = (struct tuff_index){.count = 0};
-    for (uint32_t i = e->memo_count; i-- > 0;)
-        if (e->memo[i].value == v && !memcmp(&e->memo[i].coords, &key, sizeof key)) return e->memo[i].name;
+    for (uint32_t i = e->memo_count; i-- > 0;) {
+        const struct tuff_memo *m = &e->memo[i];
+        if (m->value != v || memcmp(&m->coords, &key, sizeof key)) continue;
+        if (m->name[0] == 'l')
+            e->follows.leaves |= 1u << atoi(m->name + 1);
+        else if (i < e->follows.memo && v == e->group->kernel)
+            e->follows.tied = 1;
+        else if (i < e->follows.memo) /* another function's, perhaps: computed again, and once by the driver's compiler */
+            continue;
+        return m->name;
+    }
     const char *name = e->asked ? e->asked(e, v, &key) : NULL;
     if (!name) name = e->values[v].place.root && !computed_here(e, v) ? emit_load(e, v, &key) : emit_inline(e, value, &key);
     return tuff_emit_remember(e, v, &key, name);

@@ -7,6 +7,7 @@
 #include "graph/compile/emit_op.h"
 
 #define TUFF_MAX_BINDINGS 16
+#define TUFF_MOST_LEAVES 32 /* a bit each */
 
 /* Where a value lives: element `offset` of the storage of `root`; root 0: it is computed where it is read. */
 struct tuff_place {
@@ -100,7 +101,7 @@ struct tuff_emitted {
     uint32_t number_count, spec_count;
     struct tuff_emit_binding bindings[TUFF_MAX_BINDINGS];
     uint32_t binding_count;
-    uint32_t width;        /* pointwise: elements per invocation, 16 in blocks */
+    uint32_t width;        /* pointwise: elements per invocation, 16 in blocks, TUFF_WIDE in loops of four */
     uint32_t passes;       /* of a row group */
     uint32_t held;         /* of a row group: quads of a step that registers may hold */
     uint64_t chunk;        /* pointwise: elements per launch, a multiple of 256 */
@@ -120,13 +121,17 @@ TUFF_MUST_CHECK tuff_status tuff_plain_group(const struct tuff_graph *g, const s
 
 /* ---- shared by emit.c, emit_index.c and plain.c -------------------------------------------------------------------------------------- */
 
-/* A load at a place that follows from the element's number: done by the caller, who may know that four neighbours are one vec4. */
+/* A load at a place that follows from the element's number, or a place itself: done by the caller, who may know that four neighbours
+ * are one vec4, or have the same. */
 struct tuff_leaf_load {
     uint32_t binding;
     enum tuff_dtype dtype;
-    struct tuff_index at; /* over the first bases: "i", or "o" and "r" */
+    struct tuff_index at; /* over the first bases, "i", or "o" and "r", and leaves that are places */
     uint32_t last;        /* element of the value at the highest place */
     bool guarded;         /* only a part of the elements reads it: the others' places are anywhere */
+    const char *text;     /* [arena] of a place: the statements that compute it, and its name; NULL: a load */
+    const char *name;
+    struct tuff_follows follows; /* of a place */
 };
 /* Four by four elements of an invocation of a pointwise group: neighbours along the result's last axis, and along the one that is
  * the last of an operand in another order. Element numbers are (.. * rows + y) * columns + x, both multiples of 4. */
@@ -155,14 +160,17 @@ struct tuff_emitter {
     struct {
         char name[12];
         uint64_t extent;
+        uint32_t leaf;              /* 1 + the leaf that it is; 0: none */
     } * bases;                      /* [arena] growing */
     uint32_t base_count, base_room; /* room: the most that there have been */
     struct tuff_memo *memo;         /* [arena] growing */
     uint32_t memo_count, memo_room;
     uint32_t names;
-    struct tuff_leaf_load leaves[TUFF_MAX_BINDINGS];
+    struct tuff_leaf_load leaves[TUFF_MOST_LEAVES];
     uint32_t leaf_count;
+    struct tuff_follows follows; /* of the statements since tuff_emit_begin_place */
     struct tuff_block block;
+    uint32_t shared;      /* of so many elements, all leaves that are the same for them are there; 0: none */
     uint64_t chain_bytes; /* of text */
     uint32_t hoist;       /* loads that depend on so many bases alone become parameters "l0", "l1", .. */
     uint32_t depth;       /* of conditional scopes */
@@ -192,11 +200,14 @@ struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel);
 struct tuff_coords tuff_emit_coords(struct tuff_emitter *e, const char *name, const struct tuff_shape *shape);
 /* Element i alone, up to an offset? Base 0 is "i". */
 bool tuff_index_is_flat(const struct tuff_index *at);
+const char *tuff_emit_leaf_type(const struct tuff_leaf_load *leaf);
 /* Functions that load what a function takes as parameters "l0", ..: "float leaf0(uint i)". */
 struct tuff_loads {
     const char *name, *parameters, *arguments; /* "leaf", "uint i", "i" */
 };
 void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads);
+/* Leaves that are the same for e->shared elements in a row. */
+void tuff_emit_shared_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base);
 /* Loads for four elements in a row along the variable of number `base`, which is a multiple of 4, into q0, .., where one load does. */
 void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base);
 void tuff_emit_four_leaf(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base); /* of leaf k */

@@ -12,6 +12,7 @@ void tuff_emit_begin_function(struct tuff_emitter *e)
 {
     e->memo_count = 0;
     e->base_count = 0;
+    e->follows = (struct tuff_follows){.tied = 0};
     e->function++;
 }
 
@@ -68,7 +69,7 @@ void tuff_emit_end_function(struct tuff_emitter *e, struct tuff_text *body)
 /* ", float l0, int l1": the loads as parameters */
 void tuff_emit_leaf_parameters(struct tuff_emitter *e, uint32_t count)
 {
-    for (uint32_t k = 0; k < count; k++) tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), k);
+    for (uint32_t k = 0; k < count; k++) tuff_text_add(&e->text, ", %s l%u", tuff_emit_leaf_type(&e->leaves[k]), k);
 }
 
 /* The port's function of the loads, and the port itself, which loads for one element. */
@@ -339,6 +340,14 @@ static void emit_block(struct tuff_emitter *e)
     }
 }
 
+/* llvmpipe begins eight invocations at the price of some fifty loads: each has eight quads, whose text is there once. */
+static void emit_loop(struct tuff_emitter *e)
+{
+    e->out->width = e->shared = TUFF_WIDE;
+    tuff_emit_shared_leaves(e, &chain_loads, 0);
+    tuff_text_add(&e->text, "    [[dont_unroll]] for (uint end = i + %uu; i < end && i <= last; i += 4u) {\n", TUFF_WIDE);
+}
+
 /* A further result goes to memory as it is, or nowhere. */
 static void emit_more(struct tuff_emitter *e, uint32_t k)
 {
@@ -364,7 +373,10 @@ static void emit_outputs(struct tuff_emitter *e)
             emit_block(e);
         } else if (e->out->width == 4) {
             tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1)));
+            if (e->options->texels) emit_loop(e);
             emit_four(e, true);
+            if (e->options->texels) tuff_text_add(&e->text, "    }\n");
+            e->shared = 0;
         } else {
             call_chain(e, "i", "", "x", -1);
             tuff_emit_store_one(e);

@@ -15,6 +15,7 @@ uint32_t tuff_emit_base(struct tuff_emitter *e, const char *name, uint64_t exten
     }
     snprintf(e->bases[e->base_count].name, sizeof e->bases->name, "%s", name);
     e->bases[e->base_count].extent = extent;
+    e->bases[e->base_count].leaf = 0;
     return e->base_count++;
 }
 
@@ -41,23 +42,11 @@ const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value)
     return tuff_emit_kept(e, tuff_arena_printf(e->arena, "S%u", add_numbers(e, (struct tuff_number_key){0}, &value, 1)));
 }
 
-/* "S3, S4", or with the modulus itself "S3, S4, S5": what follows a dividend. */
-static const char *divisor(struct tuff_emitter *e, struct tuff_number_key key, uint32_t d, bool modulus)
-{
-    struct tuff_divisor by = tuff_divisor_of(d);
-    unsigned at = add_numbers(e, key, (const uint32_t[]){by.multiplier, by.shift, d}, modulus ? 3 : 2);
-    return tuff_emit_kept(e, modulus ? tuff_arena_printf(e->arena, "S%u, S%u, S%u", at, at + 1, at + 2)
-                                     : tuff_arena_printf(e->arena, "S%u, S%u", at, at + 1));
-}
-
 static const char *quotient(struct tuff_emitter *e, struct tuff_number_key key, const char *x, uint32_t d)
 {
-    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "tuff_div(%s, %s)", x, divisor(e, key, d, false)));
-}
-
-static const char *rest(struct tuff_emitter *e, struct tuff_number_key key, const char *x, uint32_t d)
-{
-    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "tuff_mod(%s, %s)", x, divisor(e, key, d, true)));
+    struct tuff_divisor by = tuff_divisor_of(d);
+    unsigned at = add_numbers(e, key, (const uint32_t[]){by.multiplier, by.shift}, 2);
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "tuff_div(%s, S%u, S%u)", x, at, at + 1));
 }
 
 const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d)
@@ -67,7 +56,9 @@ const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d
 
 const char *tuff_emit_rest(struct tuff_emitter *e, const char *x, uint32_t d)
 {
-    return rest(e, (struct tuff_number_key){0}, x, d);
+    struct tuff_divisor by = tuff_divisor_of(d);
+    unsigned at = add_numbers(e, (struct tuff_number_key){0}, (const uint32_t[]){by.multiplier, by.shift, d}, 3);
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "tuff_mod(%s, S%u, S%u, S%u)", x, at, at + 1, at + 2));
 }
 
 /* Number of values a term's quotient takes. */
@@ -133,17 +124,29 @@ void tuff_index_add(struct tuff_emitter *e, struct tuff_index *a, const struct t
     }
 }
 
-/* base / div % mod */
+/* base / div % mod, as base / div - base / (div mod) * mod: neighbouring digits share their quotients. */
 static const char *digit(struct tuff_emitter *e, const struct tuff_term *t)
 {
     const char *name = e->bases[t->base].name;
+    if (e->bases[t->base].leaf)
+        e->follows.leaves |= 1u << (e->bases[t->base].leaf - 1);
+    else if (t->base < e->hoist)
+        for (int wide = 0; wide < 2; wide++)
+            e->follows.bases[wide] |= (t->div % (wide ? TUFF_WIDE : 4) ? 1u : 0u) << t->base;
+    else if (t->base < e->follows.own)
+        e->follows.tied = 1;
     struct tuff_number_key key = {.function = e->function, .base = t->base, .div = t->div};
     if (t->fixed)
         name = tuff_emit_kept(e, tuff_arena_printf(e->arena, "(%s / %uu)", name, t->div));
     else if (t->div > 1)
         name = quotient(e, key, name, t->div);
+    uint64_t whole = (uint64_t)t->div * t->mod;
+    if (!t->mod || whole >= e->bases[t->base].extent) return name;
+    key.div = (uint32_t)whole;
+    const char *high = quotient(e, key, e->bases[t->base].name, key.div);
+    key.div = t->div;
     key.mod = t->mod;
-    return t->mod ? rest(e, key, name, t->mod) : name;
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "(%s - %s * S%u)", name, high, add_numbers(e, key, &key.mod, 1)));
 }
 
 void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, struct tuff_text *text)
@@ -169,12 +172,13 @@ void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, str
 
 struct tuff_index tuff_index_variable(struct tuff_emitter *e, const struct tuff_index *index, uint64_t extent)
 {
-    char name[12];
-    snprintf(name, sizeof name, "t%u", e->names++);
+    struct tuff_place_text outer;
+    const char *name = tuff_emit_name(e);
+    tuff_emit_begin_place(e, &outer);
     tuff_text_add(&e->text, "    uint %s = ", name);
     tuff_index_text(e, index, &e->text);
     tuff_text_add(&e->text, ";\n");
-    return tuff_index_base(tuff_emit_base(e, name, extent));
+    return tuff_emit_end_place(e, &outer, name, extent);
 }
 
 const char *tuff_index_name(const struct tuff_emitter *e, const struct tuff_index *variable)

@@ -3,6 +3,11 @@
 
 #include <stdio.h>
 
+const char *tuff_emit_leaf_type(const struct tuff_leaf_load *leaf)
+{
+    return leaf->text ? "uint" : tuff_glsl_type(leaf->dtype);
+}
+
 /* How four neighbours load: each; one for all; a quad, from a multiple of 4 on or from anywhere; the block's, by columns. */
 enum four { FOUR_APART, FOUR_ONE, FOUR_QUAD, FOUR_WINDOW, FOUR_BLOCK };
 
@@ -11,7 +16,7 @@ static bool in_block(const struct tuff_emitter *e, const struct tuff_leaf_load *
 {
     uint64_t all = (uint64_t)block->columns * block->rows;
     bool found = false;
-    if (!block->columns || leaf->dtype != TUFF_F32 || leaf->guarded || leaf->at.constant % 4) return false;
+    if (leaf->text || !block->columns || leaf->dtype != TUFF_F32 || leaf->guarded || leaf->at.constant % 4) return false;
     for (uint32_t i = 0; i < leaf->at.count; i++) {
         const struct tuff_term *t = &leaf->at.term[i];
         if (t->base) return false;
@@ -37,6 +42,7 @@ static struct tuff_block block_of(const struct tuff_emitter *e, const struct tuf
         if (rows % 4 == 0 && extent % (rows * t->div) == 0)
             block = (struct tuff_block){.columns = t->div, .rows = (uint32_t)rows};
     }
+    if (leaf->text) return block;
     bool permuted = false; /* what is the same along a row, as a row's maximum, needs no block */
     for (uint32_t i = 0; i < leaf->at.count; i++) permuted = permuted || leaf->at.term[i].div < block.columns;
     return permuted && in_block(e, leaf, &block) ? block : (struct tuff_block){0};
@@ -47,11 +53,36 @@ void tuff_choose_block(struct tuff_emitter *e)
     for (uint32_t k = 0; k < e->leaf_count && !e->block.columns; k++) e->block = block_of(e, &e->leaves[k]);
 }
 
+/* The leaves that it follows from. */
+static uint32_t places_of(const struct tuff_emitter *e, const struct tuff_leaf_load *leaf)
+{
+    uint32_t places = leaf->text ? leaf->follows.leaves : 0;
+    for (uint32_t i = 0; i < leaf->at.count; i++) {
+        uint32_t k = e->bases[leaf->at.term[i].base].leaf;
+        places |= k ? 1u << (k - 1) : 0;
+    }
+    return places;
+}
+
+/* Is it the same for so many in a row, which begin at a multiple of it? count: 4 or TUFF_WIDE. */
+static bool is_same(const struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t base, uint32_t count)
+{
+    uint32_t places = places_of(e, leaf);
+    for (uint32_t k = 0; places >> k; k++)
+        if (places >> k & 1 && !is_same(e, &e->leaves[k], base, count)) return false;
+    for (uint32_t i = 0; i < leaf->at.count; i++)
+        if (leaf->at.term[i].base == base && leaf->at.term[i].div % count) return false;
+    return !leaf->text || !(leaf->follows.bases[count > 4] >> base & 1);
+}
+
 /* The four begin at a multiple of 4 of the base. */
 static enum four four_of(const struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t base)
 {
-    uint32_t units = 0;
+    uint32_t units = 0, places = places_of(e, leaf);
     if (in_block(e, leaf, &e->block)) return FOUR_BLOCK;
+    if (is_same(e, leaf, base, 4)) return FOUR_ONE;
+    for (uint32_t k = 0; places >> k; k++)
+        if (places >> k & 1 && !is_same(e, &e->leaves[k], base, 4)) return FOUR_APART;
     bool even = leaf->at.constant % 4 == 0;
     for (uint32_t i = 0; i < leaf->at.count; i++) {
         const struct tuff_term *t = &leaf->at.term[i];
@@ -62,8 +93,7 @@ static enum four four_of(const struct tuff_emitter *e, const struct tuff_leaf_lo
         else
             even = even && t->stride % 4 == 0;
     }
-    if (units == 0) return FOUR_ONE;
-    if (units > 1 || leaf->dtype == TUFF_I32) return FOUR_APART;
+    if (units != 1 || leaf->dtype == TUFF_I32) return FOUR_APART;
     if (even) return FOUR_QUAD;
     return e->options->texels && leaf->dtype == TUFF_F32 ? FOUR_WINDOW : FOUR_APART;
 }
@@ -102,12 +132,42 @@ static void add_place(struct tuff_emitter *e, const struct tuff_leaf_load *leaf,
     if (leaf->guarded) tuff_text_add(&e->text, ", %s)", tuff_emit_number(e, last));
 }
 
+/* "at_leaf1(i, q0)" for the first of four, with j -1 for an element. */
+static void emit_place_call(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base, int j)
+{
+    tuff_text_add(&e->text, "at_%s%u(%s", loads->name, (unsigned)k, loads->arguments);
+    for (uint32_t n = 0; n < k; n++)
+        if (e->leaves[k].follows.leaves >> n & 1) tuff_emit_leaf_argument(e, loads, n, base, j, loads->arguments);
+    tuff_text_add(&e->text, ")");
+}
+
+/* "uint at_leaf1(uint i, int l0) { ..; return v0; } uint leaf1(uint i) { return at_leaf1(i, leaf0(i)); }" */
+static void emit_place(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k)
+{
+    const struct tuff_leaf_load *leaf = &e->leaves[k];
+    tuff_text_add(&e->text, "uint at_%s%u(%s", loads->name, k, loads->parameters);
+    for (uint32_t j = 0; j < k; j++)
+        if (leaf->follows.leaves >> j & 1) tuff_text_add(&e->text, ", %s l%u", tuff_emit_leaf_type(&e->leaves[j]), j);
+    tuff_text_add(&e->text, ") {\n%s    return %s; }\n", leaf->text, leaf->name);
+    tuff_text_add(&e->text, "uint %s%u(%s) { return ", loads->name, k, loads->parameters);
+    emit_place_call(e, loads, k, 0, -1);
+    tuff_text_add(&e->text, "; }\n");
+}
+
 void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads)
 {
     for (uint32_t k = 0; k < e->leaf_count; k++) {
         const struct tuff_leaf_load *leaf = &e->leaves[k];
         unsigned b = (unsigned)leaf->binding;
-        tuff_text_add(&e->text, "%s %s%u(%s) { uint at = ", tuff_glsl_type(leaf->dtype), loads->name, k, loads->parameters);
+        if (leaf->text) {
+            emit_place(e, loads, k);
+            continue;
+        }
+        tuff_text_add(&e->text, "%s %s%u(%s) { ", tuff_glsl_type(leaf->dtype), loads->name, k, loads->parameters);
+        for (uint32_t j = 0; j < k; j++)
+            if (places_of(e, leaf) >> j & 1)
+                tuff_text_add(&e->text, "uint l%u = %s%u(%s); ", j, loads->name, j, loads->arguments);
+        tuff_text_add(&e->text, "uint at = ");
         add_place(e, leaf, 1);
         const struct tuff_dtype_row *row = tuff_dtype_row(leaf->dtype);
         tuff_text_add(&e->text, "; return ");
@@ -181,15 +241,26 @@ void tuff_emit_block_leaves(struct tuff_emitter *e)
     }
 }
 
+/* "    float q0 = leaf0(i);", or of a place "    uint l0 = at_leaf0(i), q0 = l0;" */
+static void emit_same(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base)
+{
+    unsigned n = (unsigned)k;
+    const char *type = tuff_emit_leaf_type(&e->leaves[k]);
+    if (!e->leaves[k].text) {
+        tuff_text_add(&e->text, "    %s q%u = %s%u(%s);\n", type, n, loads->name, n, loads->arguments);
+        return;
+    }
+    tuff_text_add(&e->text, "    uint l%u = ", n);
+    emit_place_call(e, loads, k, base, 0);
+    tuff_text_add(&e->text, ", q%u = l%u;\n", n, n);
+}
+
 void tuff_emit_four_leaf(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base)
 {
     unsigned n = (unsigned)k;
     switch (four_of(e, &e->leaves[k], base)) {
     case FOUR_APART: break;
-    case FOUR_ONE:
-        tuff_text_add(&e->text, "    %s q%u = %s%u(%s);\n", tuff_glsl_type(e->leaves[k].dtype), n, loads->name, n,
-                      loads->arguments);
-        break;
+    case FOUR_ONE: emit_same(e, loads, k, base); break;
     case FOUR_QUAD: emit_quad(e, k); break;
     case FOUR_WINDOW: emit_window(e, k); break;
     case FOUR_BLOCK: {
@@ -201,16 +272,23 @@ void tuff_emit_four_leaf(struct tuff_emitter *e, const struct tuff_loads *loads,
     }
 }
 
+void tuff_emit_shared_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base)
+{
+    for (uint32_t k = 0; k < e->leaf_count; k++)
+        if (is_same(e, &e->leaves[k], base, e->shared)) emit_same(e, loads, k, base);
+}
+
 void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base)
 {
-    for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_four_leaf(e, loads, k, base);
+    for (uint32_t k = 0; k < e->leaf_count; k++)
+        if (!e->shared || !is_same(e, &e->leaves[k], base, e->shared)) tuff_emit_four_leaf(e, loads, k, base);
 }
 
 const char *tuff_leaf_four_type(const struct tuff_emitter *e, uint32_t k, uint32_t base)
 {
     enum four four = four_of(e, &e->leaves[k], base);
     if (four == FOUR_APART) return NULL;
-    const char *type = tuff_glsl_type(e->leaves[k].dtype);
+    const char *type = tuff_emit_leaf_type(&e->leaves[k]);
     return four == FOUR_ONE ? type : type[0] == 'f' ? "vec4" : "uint";
 }
 

@@ -9,6 +9,7 @@
 #include "graph/op.h"
 
 #define TUFF_MAX_TERMS 8
+#define TUFF_WIDE 32 /* elements in a row that may share leaves, as four do */
 
 struct tuff_term {
     uint32_t base;     /* number of a variable: tuff_emit_base */
@@ -41,6 +42,21 @@ void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, str
 /* A variable that holds the index, and its name. */
 struct tuff_index tuff_index_variable(struct tuff_emitter *e, const struct tuff_index *index, uint64_t extent);
 const char *tuff_index_name(const struct tuff_emitter *e, const struct tuff_index *variable);
+
+/* What a number follows from. */
+struct tuff_follows {
+    uint32_t leaves, bases[2]; /* parameters; bases whose four, or TUFF_WIDE, neighbours may differ in it: a bit each */
+    uint32_t memo, own, tied;  /* the first memo and base of the statements themselves; tied: to others of the function */
+};
+struct tuff_place_text {
+    struct tuff_text text;
+    struct tuff_follows follows;
+};
+/* The statements between these compute a place, `name`, below extent. Where they follow from parameters and element alone, it becomes a
+ * parameter itself, so that loads there are, too, and neighbours share what is the same for them. */
+void tuff_emit_begin_place(struct tuff_emitter *e, struct tuff_place_text *outer);
+struct tuff_index tuff_emit_end_place(struct tuff_emitter *e, struct tuff_place_text *outer, const char *name,
+                                      uint64_t extent);
 struct tuff_index tuff_coords_flat(struct tuff_emitter *e, const struct tuff_coords *coords, const struct tuff_shape *shape);
 struct tuff_coords tuff_coords_of_flat(struct tuff_emitter *e, const struct tuff_index *flat,
                                        const struct tuff_shape *shape);

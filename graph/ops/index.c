@@ -141,13 +141,16 @@ tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axi
     return tuff_add_along(g, &tuff_op_gather, (tuff_val[]){x, indices}, 2, axis);
 }
 
-/* Variable that holds the index value, counted from the end when negative, clamped to 0 .. dim-1. */
-static struct tuff_index emit_clamped(struct tuff_emitter *e, const char *index, uint32_t dim)
+/* Place that holds the index value, counted from the end when negative, clamped to 0 .. dim-1. */
+static struct tuff_index emit_clamped(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *where, uint32_t dim)
 {
+    struct tuff_place_text outer;
+    tuff_emit_begin_place(e, &outer);
+    const char *index = tuff_emit_value(e, v, where);
     const char *size = tuff_emit_number(e, dim), *name = tuff_emit_name(e);
     tuff_text_add(tuff_emit_text(e), "    uint %s = uint(clamp(%s < 0 ? %s + int(%s) : %s, 0, int(%s) - 1));\n", name, index,
                   index, size, index, size);
-    return tuff_index_base(tuff_emit_base(e, name, dim));
+    return tuff_emit_end_place(e, &outer, name, dim);
 }
 
 /* Where x and the indices are read at an element of the result; the gathered axis of x's coordinates is still to be filled. */
@@ -168,7 +171,7 @@ static const char *gather_emit(struct tuff_emitter *e, const struct tuff_value *
     uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis;
     struct tuff_coords inner, where;
     gather_places(e, value, coords, &inner, &where);
-    inner.at[axis] = emit_clamped(e, tuff_emit_value(e, value->in[1], &where), tuff_emit_shape(e, value->in[0])->dim[axis]);
+    inner.at[axis] = emit_clamped(e, value->in[1], &where, tuff_emit_shape(e, value->in[0])->dim[axis]);
     return tuff_emit_value(e, value->in[0], &inner);
 }
 
@@ -266,8 +269,7 @@ static const char *gather_elements_emit(struct tuff_emitter *e, const struct tuf
                                         const struct tuff_coords *coords)
 {
     uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis;
-    struct tuff_index at = emit_clamped(e, tuff_emit_value(e, value->in[1], coords),
-                                        tuff_emit_shape(e, value->in[0])->dim[axis]);
+    struct tuff_index at = emit_clamped(e, value->in[1], coords, tuff_emit_shape(e, value->in[0])->dim[axis]);
     struct tuff_coords inner = tuff_coords_with(coords, axis, &at);
     return tuff_emit_value(e, value->in[0], &inner);
 }
