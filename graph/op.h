@@ -277,6 +277,7 @@ struct tuff_lower {
     const struct tuff_caps *caps;
     const struct tuff_value *value;
     const struct tuff_type *in[8];
+    const struct tuff_value *constant[8]; /* operands whose elements the plan knows; NULL */
     struct tuff_error *error; /* or NULL */
     bool any_size;            /* constants of the kernel follow from roles alone where they can: tuff_executable_params */
 };

@@ -359,7 +359,7 @@ static void functions(struct trial *t)
     expect(t, tuff_asinh(g, x), 14, 0);
     expect(t, tuff_acosh(g, p), 14, 0);
     expect(t, tuff_atanh(g, part), 14, 0);
-    expect(t, tuff_erf(g, x), 8, 5 * ULP); /* ten terms from the largest on; behind 1: 12 + 3 + 4 ulp of erfc(1) = 0.16 */
+    expect(t, tuff_erf(g, x), 8, 5 * ULP); /* terms from the largest on; behind 1: 6 + 12 ulp of erfc(1) = 0.16 */
 }
 
 /* 18 bits are rounded to 11, ties among them. */

@@ -81,6 +81,8 @@ static const struct tuff_case gather[] = {
     {"rows", {T(29, 13), I(5)}, 2, {0, TUFF_DOMAIN_INDEX}, 29, A({0})},
     {"table", {T(7, 3), I(2, 5)}, 2, {0, TUFF_DOMAIN_INDEX}, 7, A({0})},
     {"middle", {T(3, 17, 5), I(67)}, 2, {0, TUFF_DOMAIN_INDEX}, 17, A({1})},
+    {"quads", {T(11, 12), I(7)}, 2, {0, TUFF_DOMAIN_INDEX}, 11, A({0})},
+    {"wide", {T(2, 11, 64), I(9)}, 2, {0, TUFF_DOMAIN_INDEX}, 11, A({1})},
 };
 static const struct tuff_case gather_elements[] = {
     {"rows", {T(13, 7), I(5, 7)}, 2, {0, TUFF_DOMAIN_INDEX}, 13, A({0})},
@@ -204,6 +206,10 @@ static const struct tuff_case cumsum[] = {
     {"middle", {T(3, 17, 5)}, 1, {0}, 0, A({1}, {1}, {0})},
     {"back", {T(65, 13)}, 1, {0}, 0, A({1}, {0}, {1})},
     {"whole", {I(5, 37)}, 1, {TUFF_DOMAIN_INDEX}, 99, A({1}, {1}, {1})},
+    {"quads", {T(9, 76)}, 1, {0}, 0, A({1}, {1}, {0})},
+    {"quads_back", {T(9, 76)}, 1, {0}, 0, A({1}, {0}, {1})},
+    {"beside", {T(3, 17, 12)}, 1, {0}, 0, A({1}, {0}, {1})},
+    {"cache_line", {T(2, 13, 48)}, 1, {0}, 0, A({1}, {1}, {0})},
 };
 static const struct tuff_case matmul[] = {
     {"one", {T(1, 1), T(1, 1)}, 2, {0}, 0, A({0}, {0})},
@@ -245,6 +251,7 @@ static const struct tuff_case lrn[] = {
     {"odd", {T(2, 7, 5, 3)}, 1, {0}, 0, A({0.5}, {0.75}, {2}, {5})},
     {"even", {T(2, 9, 4, 5)}, 1, {0}, 0, A({1}, {0.75}, {1}, {4})},
     {"one", {T(3, 5, 7)}, 1, {0}, 0, A({0.3}, {0.5}, {1}, {1})},
+    {"narrow", {T(3, 5, 3)}, 1, {0}, 0, A({0.3}, {0.5}, {1}, {3})},
     {"all", {T(2, 5, 17)}, 1, {0}, 0, A({0.7}, {1.5}, {0.5}, {13})},
     {"line", {T(67, 33)}, 1, {0}, 0, A({0.5}, {0.75}, {1}, {3})},
     {"alexnet", {T(2, 96, 9, 9)}, 1, {0}, 0, A({0.0005}, {0.75}, {2}, {5})},
@@ -258,6 +265,9 @@ static const struct tuff_case resample[] = {
     {"quads", {T(3, 11, 8), I(5, 2), T(5, 2)}, 3, {0, TUFF_DOMAIN_INDEX}, 11, A({1})},
     {"many", {T(2, 129), I(3, 129), T(3, 129)}, 3, {0, TUFF_DOMAIN_INDEX}, 129, A({1})},
     {"four lines", {T(2, 6, 9), I(5, 3), T(5, 3)}, 3, {0, TUFF_DOMAIN_INDEX}, 9, A({2})},
+    {"four results", {T(3, 7, 9), I(12, 3), T(12, 3)}, 3, {0, TUFF_DOMAIN_INDEX}, 9, A({2})},
+    {"many taps", {T(3, 7, 9), I(8, 5), T(8, 5)}, 3, {0, TUFF_DOMAIN_INDEX}, 9, A({2})},
+    {"long rows", {T(2, 7, 44), I(5, 2), T(5, 2)}, 3, {0, TUFF_DOMAIN_INDEX}, 7, A({1})},
     {"f16", {HALF(2, 6, 4), I(5, 2), T(5, 2)}, 3, {0, TUFF_DOMAIN_INDEX}, 6, A({1})},
 };
 

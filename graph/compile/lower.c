@@ -48,7 +48,10 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
         const struct tuff_value *value = val(w, group->kernel);
         struct tuff_lower lower = {.caps = caps, .value = value, .error = w->error, .any_size = w->params->any_size};
         for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
-            if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
+            if (value->in[i]) {
+                lower.in[i] = &val(w, value->in[i])->type;
+                lower.constant[i] = val(w, value->in[i])->data ? val(w, value->in[i]) : NULL;
+            }
         const struct tuff_row_work row = {emitted->passes, group->stage_count, emitted->held};
         TUFF_TRY(tuff_is_row(group) ? tuff_row_lower(&lower, &row, call) : value->op->lower(&lower, call));
         return tuff_call_check(call, value->op, w->error);

@@ -65,14 +65,15 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
 {
     const struct attrs *a = lower->value->attrs;
     const struct tuff_shape *x = &lower->in[0]->shape;
-    uint32_t channels = x->dim[1], reach = a->size[0] < channels ? a->size[0] : channels;
+    uint32_t channels = x->dim[1], most = channels - 1;
+    uint32_t first = before(a) < most ? before(a) : most, last = after(a) < most ? after(a) : most;
     uint64_t count = tuff_shape_count(x);
-    TUFF_TRY(tuff_lower_rounds(lower, reach));
+    TUFF_TRY(tuff_lower_rounds(lower, first + last + 1));
     call->file = "lrn";
-    TUFF_CALL(call, lrn, .SIZE = 64, .count = (uint32_t)count, .channels = channels, .inner = inner_of(x),
-              .before = before(a), .after = after(a), .share = (float)(a->alpha / a->size[0]), .bias = (float)a->bias,
-              .power = (float)-a->beta);
-    tuff_call_grid(call, lower->caps, (count + 63) / 64);
+    TUFF_CALL(call, lrn, .SIZE = 64, .SHORT = inner_of(x) < 4, .ALIGNED = inner_of(x) % 4 == 0, .count = (uint32_t)count,
+              .channels = channels, .inner = inner_of(x), .before = first, .after = last,
+              .share = (float)(a->alpha / a->size[0]), .bias = (float)a->bias, .power = (float)-a->beta);
+    tuff_call_grid(call, lower->caps, (count + 255) / 256);
     return TUFF_OK;
 }
 
@@ -100,7 +101,7 @@ static void ref(const struct tuff_ref *ref)
         ref->out[i] = ref->in[0][i] * pow(sum_of(a, shape, ref->in[0], NULL, i, NULL), -a->beta);
 }
 
-/* The power falls or rises with s; its own rounding is pw_pow's (tests/op_text.c derives it). */
+/* The power falls or rises with s; its own rounding: log 3 ulp, or 2^-21 near 1, a product, and exp's 3 + 2 |l| ulp of its argument. */
 static tuff_status bound(const struct tuff_bound *b)
 {
     const struct attrs *a = b->value->attrs;
@@ -108,7 +109,7 @@ static tuff_status bound(const struct tuff_bound *b)
         double apart, x = fabs(b->in[0][i]), e = b->error[0][i];
         double s = sum_of(a, &b->in_types[0].shape, b->in[0], b->error[0], i, &apart), p = pow(s, -a->beta);
         double away = fmax(fabs(pow(s - apart, -a->beta) - p), fabs(pow(s + apart, -a->beta) - p));
-        double rounding = (0.7 * (4 + fabs(log2(s)) + 1) * fabs(a->beta) + 8) * TUFF_ULP * p;
+        double l = fabs(log(s)), rounding = ((4 + 4 * l) * fabs(a->beta) + 3 + 2 * l * fabs(a->beta)) * TUFF_ULP * p;
         b->bound[i] = s > apart ? (x + e) * (away + rounding) + e * p + TUFF_ULP * x * p + TUFF_TINY : INFINITY;
     }
     return TUFF_OK;

@@ -539,12 +539,17 @@ static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kern
     uint32_t n = shape->dim[attrs->axis];
     uint64_t outer, inner;
     tuff_around_axis(shape, attrs->axis, &outer, &inner);
-    TUFF_TRY(tuff_lower_rounds(lower, n / 4 + 1));
+    /* several lines of an invocation where few of these keep a device busy: a cache line of each row */
+    bool whole = lower->in[0]->dtype == TUFF_I32, quads = !whole && lower->caps->kind == TUFF_DEVICE_SOFTWARE && n < 60000;
+    uint32_t beside = quads && inner % 4 == 0 ? (inner % 16 == 0 ? 4 : 1) : 0, size = beside ? 8 : 64;
+    uint64_t lines = outer * inner / (beside ? 4 * beside : 1);
+    TUFF_TRY(tuff_lower_rounds(lower, beside ? n : n / 4 + 1));
     call->file = "cumsum";
-    tuff_call_define(call, "CUMSUM_INT", lower->in[0]->dtype == TUFF_I32);
-    TUFF_CALL(call, cumsum, .SIZE = 64, .EXCLUSIVE = attrs->exclusive != 0, .REVERSE = attrs->reverse != 0,
-              .lines = (uint32_t)(outer * inner), .n = n, .inner = (uint32_t)inner);
-    tuff_call_grid(call, lower->caps, (outer * inner + 63) / 64);
+    tuff_call_define(call, "CUMSUM_INT", whole);
+    TUFF_CALL(call, cumsum, .SIZE = size, .EXCLUSIVE = attrs->exclusive != 0, .REVERSE = attrs->reverse != 0,
+              .ALONG = !whole && inner == 1 && n % 4 == 0, .BESIDE = beside, .lines = (uint32_t)lines, .n = n,
+              .inner = (uint32_t)inner);
+    tuff_call_grid(call, lower->caps, (lines + size - 1) / size);
     call->flops = tuff_shape_count(shape);
     return TUFF_OK;
 }

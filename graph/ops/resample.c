@@ -37,6 +37,13 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------------- */
 
+static int32_t place_of(const struct tuff_value *places, uint32_t m, uint64_t k)
+{
+    int64_t place = (int64_t)tuff_element(tuff_host_type(places).dtype, places->data, k);
+    if (place < 0) place += m;
+    return (int32_t)(place < 0 ? 0 : place >= m ? m - 1 : place);
+}
+
 struct tap {
     int32_t place;
     double weight;
@@ -66,9 +73,7 @@ static tuff_val transposed(struct tuff_graph *g, const struct tuff_value *v, con
     struct tap *taps = tuff_arena_alloc(&g->arena, (size_t)count * sizeof *taps);
     uint32_t *counts = tuff_arena_alloc(&g->arena, s->m * sizeof *counts);
     for (uint64_t i = 0; taps && i < count; i++) {
-        int64_t place = (int64_t)tuff_element(tuff_host_type(places).dtype, places->data, i);
-        if (place < 0) place += s->m;
-        taps[i].place = (int32_t)(place < 0 ? 0 : place >= s->m ? s->m - 1 : place);
+        taps[i].place = place_of(places, s->m, i);
         taps[i].weight = tuff_element(tuff_host_type(weights).dtype, weights->data, i);
     }
     if (taps && counts) transpose(s, taps, 0, counts, NULL, NULL);
@@ -103,16 +108,39 @@ static void grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 
 /* ---- one launch --------------------------------------------------------------------------------------------------------- */
 
+/* Do four results in a row read from four elements in a row? False where nobody knows. */
+static bool is_near(const struct tuff_value *places, const struct tuff_value *weights, const struct sizes *s)
+{
+    if (!places || !weights) return false;
+    for (uint32_t i = 0; i < s->n; i += 4) {
+        int32_t low = INT32_MAX, high = 0;
+        for (uint64_t k = (uint64_t)i * s->taps; k < (uint64_t)(i + 4) * s->taps && k < (uint64_t)s->n * s->taps; k++) {
+            if (tuff_element(tuff_host_type(weights).dtype, weights->data, k) == 0) continue;
+            int32_t place = place_of(places, s->m, k);
+            low = place < low ? place : low;
+            high = place > high ? place : high;
+        }
+        if (high > low + 3) return false;
+    }
+    return true;
+}
+
 static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct sizes s = measure(&lower->in[0]->shape, &lower->in[1]->shape, axis_of(lower->value));
-    int way = s.inner % 4 == 0 ? 1 : s.inner == 1 && s.outer % 4 == 0 ? 2 : 0; /* of shaders/resample.comp */
-    uint64_t count = tuff_shape_count(&lower->value->type.shape) / (way ? 4 : 1);
+    int way = s.inner % 4 == 0 ? 1 : s.inner == 1 ? 2 : 0; /* of shaders/resample.comp */
+    uint32_t taps = way && s.taps <= 4 ? s.taps : 0, each = taps && lower->caps->kind == TUFF_DEVICE_SOFTWARE ? 8 : 1;
+    uint64_t parts = way == 2 ? ((uint64_t)s.n + 3) / 4 : (s.inner / 4 + each - 1) / each;
+    uint64_t count = way == 2   ? (s.outer + each - 1) / each * parts
+                     : way == 1 ? s.outer * s.n * parts
+                                : tuff_shape_count(&lower->value->type.shape);
     TUFF_TRY(tuff_lower_rounds(lower, s.taps + 4));
     call->file = "resample";
     tuff_call_define(call, "WAY", way);
-    TUFF_CALL(call, resample, .SIZE = 64, .count = (uint32_t)count, .n = s.n, .m = s.m, .inner = (uint32_t)s.inner,
-              .taps = s.taps);
+    TUFF_CALL(call, resample, .SIZE = 64, .TAPS = taps, .EACH = each, .TAIL = s.n % 4 != 0,
+              .NEAR = way == 2 && taps && is_near(lower->constant[1], lower->constant[2], &s), .count = (uint32_t)count,
+              .n = s.n, .m = s.m, .inner = (uint32_t)s.inner, .taps = s.taps, .parts = (uint32_t)parts,
+              .outer = (uint32_t)s.outer, .last = (uint32_t)((tuff_shape_count(&lower->in[0]->shape) - 1) / 4));
     tuff_call_grid(call, lower->caps, (count + 63) / 64);
     return TUFF_OK;
 }
