@@ -122,6 +122,9 @@ static const struct tuff_case topk[] = {
     {"few", {T(3, 19, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({1}, {6}, {1})},
     {"quads", {T(70, 24)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({1}, {7}, {0})},
     {"whole", {I(5, 67)}, 1, {TUFF_DOMAIN_INDEX}, 40, A({1}, {5}, {1})},
+    {"parts", {T(9, 260)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({1}, {21}, {0})},
+    {"parts_ties", {I(3, 131, 2)}, 1, {TUFF_DOMAIN_INDEX}, 5, A({1}, {60}, {1})},
+    {"parts_short", {T(2, 70, 3)}, 1, {0}, 0, A({1}, {35}, {1})},
 };
 static const struct tuff_case random_uniform[] = {{"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, A({5}, {2, 31, 17})}};
 static const struct tuff_case select_[] = {

@@ -542,7 +542,8 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     const struct tuff_shape *x = &lower->in[0]->shape;
     uint64_t outer, inner, count = tuff_shape_count(x);
     tuff_around_axis(x, attrs->axis, &outer, &inner);
-    uint64_t n = x->dim[attrs->axis], k = (uint64_t)attrs->k, few_rounds = k * (n / 4 + 2);
+    uint64_t n = x->dim[attrs->axis], k = (uint64_t)attrs->k, parts = n > 64 ? 32 : 4; /* of shaders/topk_few.comp */
+    uint64_t few_rounds = n / 4 + 2 * parts + k * (n / parts / 4 + 2);
     bool few = lower->caps->kind == TUFF_DEVICE_SOFTWARE && 2 * k <= n && few_rounds < 65000;
     TUFF_TRY(tuff_lower_rounds(lower, few ? few_rounds : n / 4 + 1));
     uint64_t invocations = few ? outer * inner : count;
@@ -551,7 +552,8 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     tuff_call_define(call, "TOPK_INT", whole);
     if (few)
         TUFF_CALL(call, topk_few, .SIZE = 64, .SMALLEST = attrs->smallest != 0, .QUADS = !whole && inner == 1 && n % 4 == 0,
-                  .lines = (uint32_t)invocations, .n = (uint32_t)n, .inner = (uint32_t)inner, .k = (uint32_t)k);
+                  .PARTS = (uint32_t)parts, .lines = (uint32_t)invocations, .n = (uint32_t)n, .inner = (uint32_t)inner,
+                  .k = (uint32_t)k);
     else
         TUFF_CALL(call, topk, .SIZE = 64, .SMALLEST = attrs->smallest != 0, .elements = (uint32_t)invocations,
                   .n = (uint32_t)n, .inner = (uint32_t)inner, .k = (uint32_t)k);
