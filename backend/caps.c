@@ -221,6 +221,8 @@ void tuff_caps_restrict(struct tuff_caps *caps, const struct tuff_features *feat
         if (!*flag_of(&flags, &feature_rows[i])) *(bool *)((char *)caps + feature_rows[i].cap) = false;
     if (caps->subgroup_size_control && caps->subgroup_size_min <= 32 && caps->subgroup_size == 64)
         caps->subgroup_size = 32; /* RDNA: pairs its lanes best; needs to be asked for */
+    if (caps->subgroup_size_control && caps->vendor_id == 0x8086)
+        caps->subgroup_size = caps->subgroup_size_min; /* most registers for a lane */
 }
 
 static enum tuff_device_kind kind_of(VkPhysicalDeviceType type)

@@ -6,13 +6,9 @@
  *
  *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
  *
- * in, out, push, spec 0..5, def, grid  include/gemm.glsl; tiles of LANES * MG rows and LANES * 4 * NG columns
+ * in, out, push, spec 0..5, 9..12, def, grid  include/gemm.glsl; tiles of LANES * MG rows and LANES * 4 * NG columns
  * spec  6      LANES: the subgroup's size, a multiple of 4; also the workgroup's
  * spec  7, 8   MG, NG: groups of LANES rows and of LANES * 4 columns
- * spec  9      A_VEC: rows of a (matmul) begin at multiples of 4: k_count, with TRANSPOSE_A m_count, is one
- * spec  10     B_VEC: rows of b likewise: n_count, with TRANSPOSE_B k_count
- * spec  11     C_VEC: c is written four at a time: four columns from a multiple of 4 on are neighbours in memory
- * spec  12     K_TAIL: k_count (or the split) is no multiple of 4, or COUNTED
  * why          on a processor a load costs by the element however many lanes want it, so each element is loaded once per
  *              subgroup, by one lane; a shuffle from a constant lane is one instruction. Lanes lie along n. */
 // tuff: full-subgroups
@@ -41,7 +37,7 @@ vec4 four_of_b(uint at, bool aligned)
 /* The part of four elements k .. k+3 that lies before the end. */
 vec4 before_end(GemmZ z, vec4 v, uint k)
 {
-    return K_TAIL ? mix(vec4(0.0), v, lessThan(uvec4(k, k + 1, k + 2, k + 3), uvec4(K_END(z)))) : v;
+    return K_TAIL ? mix(vec4(0.0), v, lessThan(uvec4(k, k + 1, k + 2, k + 3), uvec4(z.k_end))) : v;
 }
 #endif
 
@@ -53,7 +49,7 @@ vec4 load_a(GemmZ z, GemmRow row, uint m, uint k, uint lane)
     if (!TRANSPOSE_A) return before_end(z, four_of_a(z.a + min(m + lane, m_count - 1) * k_count + k, A_VEC), k);
     uint kk = k + lane % 4;
     vec4 v = four_of_a(z.a + (K_TAIL ? min(kk, k_count - 1) : kk) * m_count + m + lane / 4 * 4, A_VEC);
-    return K_TAIL && kk >= K_END(z) ? vec4(0.0) : v;
+    return K_TAIL && kk >= z.k_end ? vec4(0.0) : v;
 #else
     return vec4(gemm_a(z, row, k), gemm_a(z, row, k + 1), gemm_a(z, row, k + 2), gemm_a(z, row, k + 3));
 #endif
@@ -74,7 +70,7 @@ void load_b(GemmZ z, GemmCol col[4], uint n, uint k, out vec4 y[4])
     if (!TRANSPOSE_B) {
         [[unroll]] for (uint q = 0; q < 4; q++) {
             y[q] = four_of_b(z.b + (K_TAIL ? min(k + q, k_count - 1) : k + q) * n_count + n, B_VEC);
-            if (K_TAIL && k + q >= K_END(z)) y[q] = vec4(0.0);
+            if (K_TAIL && k + q >= z.k_end) y[q] = vec4(0.0);
         }
         return;
     }

@@ -214,8 +214,7 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
                              .z = s.groups,
                              .a_k_fast = !grad || s.kh * s.kw > 1,
                              .c_vec = pixels % 4 == 0,
-                             .bytes = bytes,
-                             .k_tail = k % 4 != 0};
+                             .bytes = bytes};
     return lower_sizes(lower, &s, &gemm, 0, call);
 }
 
@@ -272,8 +271,7 @@ tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct t
                              .z = (uint64_t)lower->value->type.shape.dim[0] * s.groups,
                              .a_k_fast = true,
                              .b_k_fast = true,
-                             .c_vec = (uint64_t)s.ci * s.kh * s.kw % 4 == 0,
-                             .k_tail = k_split % 4 != 0 || k % 4 != 0};
+                             .c_vec = (uint64_t)s.ci * s.kh * s.kw % 4 == 0};
     TUFF_TRY(lower_sizes(lower, &s, &gemm, (uint32_t)k_split, call));
     call->flops = 2 * gemm.m * gemm.n * k * s.groups;
     return TUFF_OK;

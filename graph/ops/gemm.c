@@ -1,20 +1,22 @@
-/* gemm.c - chooses kernel family and tile of a matrix product by device class. */
+/* gemm.c - chooses kernel family and tile of a matrix product by device class and shape (families.def). */
 #include "graph/ops/gemm.h"
-
-struct tile {
-    enum tuff_family family;
-    uint32_t tx, ty, tm, tn, bk; /* invocations along n and m, outputs of one, depth; SHUFFLE: tx lanes, tm x tn groups */
-    uint32_t rows, columns;      /* outputs of a workgroup */
-};
-static const char *const files[] = {
-    [TUFF_FAMILY_TILE] = "gemm_tile", [TUFF_FAMILY_UNI] = "gemm_reg", [TUFF_FAMILY_SHUFFLE] = "gemm_shuffle"};
 
 struct choice {
     struct tuff_family_row row;
     uint32_t layouts, tm, tn, tx, ty, depth, groups;
 };
-enum { ANY_LAYOUT = TUFF_GEMM_NN | TUFF_GEMM_NT | TUFF_GEMM_TN | TUFF_GEMM_TT };
-#define TUFF_GEMM_CHOICE(of, layouts, family, tm, tn, tx, ty, depth, groups, evidence, source)                              \
+enum {
+    NN = TUFF_GEMM_NN,
+    NT = TUFF_GEMM_NT,
+    TN = TUFF_GEMM_TN,
+    TT = TUFF_GEMM_TT,
+    MATMUL = NN | NT | TN | TT,
+    WORDS = TUFF_GEMM_WORDS,
+    FAST = TUFF_GEMM_FAST,
+    SLOW = TUFF_GEMM_SLOW
+};
+#define TUFF_GEMM_CHOICE(...) TUFF_GEMM_CHOICE_(__VA_ARGS__)
+#define TUFF_GEMM_CHOICE_(of, layouts, family, tm, tn, tx, ty, depth, groups, evidence, source)                             \
     {{TUFF_DEVICE_CLASS_##of, TUFF_FAMILY_##family, TUFF_EVIDENCE_##evidence, source},                                      \
      layouts,                                                                                                               \
      tm,                                                                                                                    \
@@ -37,14 +39,6 @@ static uint32_t power_of_two(uint64_t value, uint32_t limit)
 
 static uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
-/* Register tile, no shared memory: software devices, and GPUs whose shared memory is main memory (backend/drivers.c) or small. 4x4 outputs stay in registers everywhere. */
-static struct tile reg_tile(const struct tuff_caps *caps)
-{
-    uint32_t lanes = caps->subgroup_size ? caps->subgroup_size : 32;
-    while (lanes > caps->max_workgroup_invocations) lanes /= 2;
-    return (struct tile){TUFF_FAMILY_UNI, lanes, 1, 4, 4, 1, 4, 4 * lanes};
-}
-
 /* Software devices load lane by lane, so that what a load costs is the number of elements. */
 uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps)
 {
@@ -54,6 +48,22 @@ uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps)
 }
 
 bool tuff_compiles_fast(const struct tuff_caps *caps) { return caps->driver_effects & TUFF_DRIVER_COMPILES_FAST; }
+
+/* A row's tile on a device. */
+struct tile {
+    const struct choice *of;
+    uint32_t size, tm, tn;  /* invocations; rows and columns of one */
+    uint32_t rows, columns; /* outputs of a workgroup */
+};
+
+static struct tile tile_of(const struct tuff_caps *caps, const struct choice *c)
+{
+    uint32_t lanes = caps->subgroup_size ? caps->subgroup_size : 32;
+    while (lanes > caps->max_workgroup_invocations) lanes /= 2;
+    if (c->row.family == TUFF_FAMILY_MATVEC) return (struct tile){c, c->tx * c->ty, 4, 4, 4 * c->ty, 4 * c->ty};
+    if (c->row.family == TUFF_FAMILY_TILE) lanes = c->tx;
+    return (struct tile){c, lanes * c->ty, c->tm, c->tn, c->ty * c->tm, lanes * c->tn};
+}
 
 /* Row and column groups by work, the best of those measured on lavapipe 22.3.6 and 25.0.7 with AVX2 and AVX-512 at 256^3 to 1024^3
  * and for 1x1 convolutions: larger tiles load less, and pay where the work hides what they take to compile (11 to 22 ms). */
@@ -66,7 +76,8 @@ static const struct {
     {0, 2, 1},
 };
 
-static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm, bool any_size)
+static struct tile shuffle_tile(const struct tuff_caps *caps, const struct choice *c, const struct tuff_gemm *gemm,
+                                bool any_size)
 {
     uint32_t lanes = caps->subgroup_size, i = 0, most = TUFF_COUNT(shuffle_tiles) - (any_size ? 2 : 1);
     double flops = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z;
@@ -76,101 +87,121 @@ static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_
     while (!(any_size && gemm->n > 1) && tn * tm > 1 &&
            ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
         *(tn > 1 ? &tn : &tm) /= 2;
-    return (struct tile){TUFF_FAMILY_SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
+    return (struct tile){c, lanes, tm, tn, tm * lanes, tn * 4 * lanes};
 }
 
-/* Up to 64 x 64 outputs and 16 deep (8.3 KiB), less of small matrices; 128 invocations are the least that every device has. */
-static struct tile shared_tile(const struct tuff_gemm *gemm)
-{
-    struct tile t = {TUFF_FAMILY_TILE, 16, 8, 8, 4, 16, 0, 0};
-    if (ceil_div(gemm->m, 64) * ceil_div(gemm->n, 64) * gemm->z < 64) t.tm = t.tn = 4;
-    uint32_t tm = power_of_two(ceil_div(gemm->m, t.ty), t.tm), tn = power_of_two(ceil_div(gemm->n, t.tx), t.tn);
-    t.tm = tm;
-    t.tn = tn;
-    t.rows = t.ty * tm;
-    t.columns = t.tx * tn;
-    return t;
-}
+enum { MOST_FEW = 4 };
+/* Is a the matrix of a product with few columns, and not b that of one with few rows? */
+static bool of_a(const struct tuff_gemm *gemm) { return gemm->m > MOST_FEW && gemm->n <= MOST_FEW; }
 
-static bool small_workgroups(const struct tuff_caps *caps)
+/* Has the device what the row asks for? */
+static bool takes(const struct tuff_caps *caps, const struct choice *c, uint32_t layout, bool bytes)
 {
-    return caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384;
-}
-
-static bool fits(const struct tuff_caps *caps, const struct choice *choice, bool bytes)
-{
-    bool last = choice == &choices[TUFF_COUNT(choices) - 1];
-    switch (choice->row.family) {
-    case TUFF_FAMILY_SHUFFLE:
-        if (bytes || !tuff_shuffle_lanes(caps)) return false;
-        break;
-    case TUFF_FAMILY_TILE:
-        if (small_workgroups(caps)) return false;
-        break;
-    default: break;
+    const struct tile t = tile_of(caps, c);
+    if (!(c->layouts & layout)) return false;
+    if (c == &choices[TUFF_COUNT(choices) - 1]) return true;
+    if (!tuff_family_fits(caps, &c->row) || t.size > caps->max_workgroup_invocations) return false;
+    switch (c->row.family) {
+    case TUFF_FAMILY_SHUFFLE: return tuff_shuffle_lanes(caps) && !bytes;
+    case TUFF_FAMILY_TILE: return c->depth * (t.rows + t.columns + 8) * 4 <= caps->max_shared_bytes;
+    case TUFF_FAMILY_MATVEC: return c->tx == 1 || c->tx * c->ty * 4 * 16 <= caps->max_shared_bytes;
+    case TUFF_FAMILY_BCAST: return caps->subgroup_size_control && caps->subgroup_shuffle;
+    default: return c->ty == 1 || (caps->subgroup_size_control && caps->subgroup_basic);
     }
-    return last || tuff_family_fits(caps, &choice->row);
 }
 
-static const struct choice *choose(const struct tuff_caps *caps, uint32_t layout, bool bytes)
+/* Is the work large enough for these tiles? */
+static bool fills(const struct tile *t, const struct tuff_gemm *gemm)
 {
-    const struct choice *choice = choices;
-    while (!(choice->layouts & layout) || !fits(caps, choice, bytes)) choice++;
-    return choice;
+    uint64_t tiles_m = ceil_div(gemm->m, t->rows), tiles_n = ceil_div(gemm->n, t->columns);
+    return !t->of->groups || (tiles_m * tiles_n * gemm->z >= t->of->groups &&
+                              tiles_m * t->rows * tiles_n * t->columns <= 2 * gemm->m * gemm->n);
+}
+
+static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *gemm, bool any_size)
+{
+    /* MATVEC: the matrix is b, or a where b is few columns */
+    bool few = gemm->m <= MOST_FEW || gemm->n <= MOST_FEW, fast = of_a(gemm) ? gemm->a_k_fast : gemm->b_k_fast;
+    uint32_t layout = gemm->op != TUFF_GEMM_MATMUL || gemm->bytes ? WORDS
+                      : gemm->a_k_fast                            ? gemm->b_k_fast ? NT : NN
+                      : gemm->b_k_fast                            ? TT
+                                                                  : TN;
+    if (layout != WORDS && few) layout |= fast ? FAST : SLOW;
+    for (const struct choice *c = choices;; c++) {
+        if (!takes(caps, c, layout, gemm->bytes)) continue;
+        const struct tile t = c->row.family == TUFF_FAMILY_SHUFFLE ? shuffle_tile(caps, c, gemm, any_size)
+                                                                   : tile_of(caps, c);
+        if (fills(&t, gemm)) return t;
+    }
 }
 
 const struct tuff_family_row *tuff_gemm_row(const struct tuff_caps *caps, uint32_t layout)
 {
-    return &choose(caps, layout, false)->row;
+    const struct choice *c = choices;
+    while (!takes(caps, c, layout, false)) c++;
+    return &c->row;
 }
 
-static struct tile tile_of(const struct tuff_lower *lower, const struct tuff_gemm *gemm)
+static const char *note_of(const struct tuff_caps *caps, const struct tuff_gemm *gemm, const struct tile *t)
 {
-    uint32_t layout = gemm->a_k_fast   ? gemm->b_k_fast ? TUFF_GEMM_NT : TUFF_GEMM_NN
-                      : gemm->b_k_fast ? TUFF_GEMM_TT
-                                       : TUFF_GEMM_TN;
-    switch (choose(lower->caps, layout, gemm->bytes)->row.family) {
-    case TUFF_FAMILY_SHUFFLE: return shuffle_tile(lower->caps, gemm, lower->any_size);
-    case TUFF_FAMILY_TILE: return shared_tile(gemm);
-    default: return reg_tile(lower->caps);
+    bool software = tuff_class_of(caps) == TUFF_DEVICE_CLASS_SOFTWARE, uni = t->of->row.family == TUFF_FAMILY_UNI;
+    if (uni && t->of->row.of == TUFF_DEVICE_CLASS_ANY)
+        return "no tiles in shared memory: workgroups of this device are too small";
+    if (uni && software && !gemm->bytes)
+        return "no exchange between lanes: this device has no subgroup shuffle of 4 or 8 lanes";
+    if (gemm->op != TUFF_GEMM_MATMUL && !gemm->bytes && tuff_shuffle_lanes(caps))
+        return "a general kernel: the direct ones take windows up to 7 x 7 that span few pixels";
+    return NULL;
+}
+
+/* The file with its constants. */
+static void call_family(const struct tile *t, const struct tuff_gemm *gemm, struct tuff_kernel_call *call)
+{
+    const struct choice *c = t->of;
+    enum tuff_family family = c->row.family;
+    bool matrix = gemm->op == TUFF_GEMM_MATMUL, k_even = gemm->k % 4 == 0;
+    bool tail = family == TUFF_FAMILY_MATVEC || gemm->counted || gemm->k % c->depth || gemm->k_split % c->depth ||
+                (family == TUFF_FAMILY_UNI && !gemm->a_k_fast && gemm->m < c->tm);
+    TUFF_CALL(call, gemm_quads, .A_VEC = matrix && (gemm->a_k_fast ? k_even : gemm->m % 4 == 0),
+              .B_VEC = matrix && (gemm->b_k_fast ? k_even : gemm->n % 4 == 0), .C_VEC = gemm->c_vec, .K_TAIL = tail);
+    if (family == TUFF_FAMILY_SHUFFLE) {
+        call->file = "gemm_shuffle";
+        TUFF_CALL(call, gemm_shuffle, .LANES = t->size, .MG = t->tm, .NG = t->tn);
+    } else if (family == TUFF_FAMILY_TILE) {
+        call->file = "gemm_tile";
+        TUFF_CALL(call, gemm_tile, .SIZE = t->size, .TX = c->tx, .TM = t->tm, .TN = t->tn, .BK = c->depth);
+    } else if (family == TUFF_FAMILY_MATVEC) {
+        call->file = "gemm_matvec";
+        TUFF_CALL(call, gemm_matvec, .SIZE = t->size, .LANES = c->tx, .COUNT = (uint32_t)(of_a(gemm) ? gemm->n : gemm->m),
+                  .OF_A = of_a(gemm), .KU = c->depth);
+    } else {
+        call->file = "gemm_uni";
+        if (family == TUFF_FAMILY_BCAST)
+            tuff_call_define(call, "BCAST", 1);
+        else if (c->ty > 1)
+            tuff_call_define(call, "SUBGROUPS", 1);
+        TUFF_CALL(call, gemm_uni, .SIZE = t->size, .LANES = t->size / c->ty, .TM = t->tm, .TN = t->tn, .KU = c->depth);
     }
 }
 
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call)
 {
-    struct tile t = tile_of(lower, gemm);
+    const struct tile t = choose(lower->caps, gemm, lower->any_size);
     uint64_t tiles_m = ceil_div(gemm->m, t.rows), tiles_n = ceil_div(gemm->n, t.columns);
-    uint64_t groups = tiles_m * tiles_n * gemm->z;
+    uint64_t groups = tiles_m * tiles_n * gemm->z; /* MATVEC: few rows or columns are one tile */
     if (gemm->m > INT32_MAX || gemm->n > INT32_MAX || gemm->k > INT32_MAX || groups > UINT32_MAX)
         return tuff_fail(NULL, lower->error, TUFF_ERR_UNSUPPORTED,
                          "%s: a product of %llu x %llu x %llu, %llu times, passes 2^31", lower->value->op->name,
                          (unsigned long long)gemm->m, (unsigned long long)gemm->n, (unsigned long long)gemm->k,
                          (unsigned long long)gemm->z);
     uint64_t k_loop = gemm->k_split ? gemm->k_split : gemm->k;
-    TUFF_TRY(tuff_lower_rounds(lower, t.family == TUFF_FAMILY_SHUFFLE || gemm->bytes ? ceil_div(k_loop, 4) : k_loop));
-    call->file = files[t.family];
+    bool by_one = t.of->row.family == TUFF_FAMILY_UNI && gemm->op != TUFF_GEMM_MATMUL && !gemm->bytes;
+    TUFF_TRY(tuff_lower_rounds(lower, by_one ? k_loop : ceil_div(k_loop, 4)));
     call->flops = 2 * gemm->m * gemm->n * gemm->k * gemm->z;
-    if (t.family == TUFF_FAMILY_UNI && tuff_class_of(lower->caps) != TUFF_DEVICE_CLASS_SOFTWARE &&
-        small_workgroups(lower->caps))
-        call->note = "no tiles in shared memory: workgroups of this device are too small";
-    else if (t.family == TUFF_FAMILY_UNI && tuff_class_of(lower->caps) == TUFF_DEVICE_CLASS_SOFTWARE && !gemm->bytes)
-        call->note = "no exchange between lanes: this device has no subgroup shuffle of 4 or 8 lanes";
-    else if (gemm->op != TUFF_GEMM_MATMUL && !gemm->bytes && tuff_shuffle_lanes(lower->caps))
-        call->note = "a general kernel: the direct ones take windows up to 7 x 7 that span few pixels";
+    call->note = note_of(lower->caps, gemm, &t);
     if (gemm->bytes) tuff_call_define(call, "BYTES", 1);
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);
-    if (t.family == TUFF_FAMILY_UNI) {
-        TUFF_CALL(call, gemm_reg, .WORKGROUP = t.tx);
-    } else if (t.family == TUFF_FAMILY_TILE) {
-        TUFF_CALL(call, gemm_tile, .TX = t.tx, .TY = t.ty, .TM = t.tm, .TN = t.tn, .BK = t.bk, .A_K_FAST = gemm->a_k_fast,
-                  .B_K_FAST = gemm->b_k_fast);
-    } else if (t.family == TUFF_FAMILY_SHUFFLE) {
-        bool plain = gemm->op == TUFF_GEMM_MATMUL, k_even = gemm->k % 4 == 0;
-        bool a_vec = plain && (gemm->a_k_fast ? k_even : gemm->m % 4 == 0),
-             b_vec = plain && (gemm->b_k_fast ? k_even : gemm->n % 4 == 0);
-        TUFF_CALL(call, gemm_shuffle, .LANES = t.tx, .MG = t.tm, .NG = t.tn, .A_VEC = a_vec, .B_VEC = b_vec,
-                  .C_VEC = gemm->c_vec, .K_TAIL = gemm->k_tail);
-    }
+    call_family(&t, gemm, call);
     TUFF_CALL(call, gemm, .m_count = (uint32_t)gemm->m, .n_count = (uint32_t)gemm->n, .k_count = (uint32_t)gemm->k,
               .tiles_m = (uint32_t)tiles_m, .tiles_n = (uint32_t)tiles_n, .group_count = (uint32_t)groups);
     tuff_call_grid(call, lower->caps, groups);

@@ -7,12 +7,17 @@
 
 enum tuff_gemm_op { TUFF_GEMM_MATMUL, TUFF_GEMM_CONV, TUFF_GEMM_INPUT_GRAD, TUFF_GEMM_WEIGHT_GRAD }; /* GEMM_OP */
 
+/* Bits of families.def, T: transposed; WORDS: operands are gathered word by word; FAST, SLOW: of few
+ * rows or columns, the other operand's k being its fast axis or not. */
 enum tuff_gemm_layout {
     TUFF_GEMM_NN = 1,
     TUFF_GEMM_NT = 2,
     TUFF_GEMM_TN = 4,
-    TUFF_GEMM_TT = 8
-}; /* T: transposed; bits of families.def */
+    TUFF_GEMM_TT = 8,
+    TUFF_GEMM_WORDS = 16,
+    TUFF_GEMM_FAST = 32,
+    TUFF_GEMM_SLOW = 64
+};
 
 /* c[z,m,n] = sum_k a[z,m,k] b[z,k,n] */
 struct tuff_gemm {
@@ -21,7 +26,7 @@ struct tuff_gemm {
     uint64_t k_split;        /* longest sum of one z where k is split; 0: k */
     bool a_k_fast, b_k_fast; /* neighbours along k, and not along m or n, are neighbours in memory */
     bool c_vec;              /* four columns from a multiple of 4 on are neighbours in memory, at a multiple of 4 */
-    bool k_tail;             /* a sum's length, or a split's, is no multiple of 4 */
+    bool counted;            /* a sum may end anywhere: COUNTED */
     bool bytes;              /* of i8, by integer dot products; i32 */
 };
 /* Chooses the kernel for the device: file, GEMM_OP, grid, the parts gemm and that of the file; the caller adds gemm_matmul or gemm_conv.

@@ -159,7 +159,7 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                              .b_k_fast = attrs->transpose_b,
                              .c_vec = s.n % 4 == 0,
                              .bytes = lower->value->type.dtype == TUFF_I32,
-                             .k_tail = s.k % 4 != 0 || lower->value->in_count > COUNT};
+                             .counted = lower->value->in_count > COUNT};
     if (lower->value->in_count > COUNT) tuff_call_define(call, "COUNTED", 1);
     for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
     TUFF_TRY(tuff_gemm_lower(lower, &gemm, call));
@@ -167,7 +167,9 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                                              .TRANSPOSE_B = attrs->transpose_b != 0,
                                              .batch_rank = s.rank,
                                              .a_last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1,
-                                             .b_last = (uint32_t)tuff_shape_count(&lower->in[1]->shape) - 1};
+                                             .b_last = (uint32_t)tuff_shape_count(&lower->in[1]->shape) - 1,
+                                             .batch = (uint32_t)gemm.z,
+                                             .k_split = (uint32_t)s.k};
     for (uint32_t i = 0; i < MAX_BATCH; i++) {
         fields.batch_size[i] = i < s.rank ? s.size[i] : 1;
         fields.a_stride[i] = i < s.rank ? (uint32_t)s.a_stride[i] : 0;

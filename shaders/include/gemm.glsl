@@ -7,7 +7,11 @@
  *   3 weight grad  m = output channel, n = (channel, u, v), k = (picture, i, j), z = split of k and group   in0 x, in1 gy
  * A kernel asks for struct GemmZ once, struct GemmRow and GemmCol once per row and column, then loads by k. Rows,
  * columns and k outside the matrix give 0 and read element 0, so that no lane leaves the common path.
- * Constant ids 0..5 and the push block are shared by every kernel that includes this.
+ * Constant ids 0..5, 9..12 and the push block are shared by every kernel that includes this:
+ *   9, 10  A_VEC, B_VEC (matmul): rows in memory begin at multiples of 4: k_count (m_count, n_count), where these are the fast ones) is one
+ *   11     C_VEC: four columns of c from a multiple of 4 on are neighbours in memory, at a multiple of 4
+ *   12     K_TAIL (matmul): the last round of k is not whole, or COUNTED
+ * With splits of k, c holds the sums of each one behind the other.
  *
  * BYTES: operands are i8, four to a word along k, multiplied by integer dot products; else NUMBER is float, a word one element.
  *
@@ -21,6 +25,7 @@
 #ifdef BYTES
 TUFF_PORTS(NNP)
 #define NUMBER int
+#define NUMBER4 ivec4
 const uint WORD = 4;
 #else
 #ifdef COUNTED
@@ -29,8 +34,10 @@ TUFF_PORTS(IINO)
 TUFF_PORTS(IIO)
 #endif
 #define NUMBER float
+#define NUMBER4 vec4
 const uint WORD = 1;
 #endif
+TUFF_CONSTANTS(gemm_quads)
 #if GEMM_OP == 0
 TUFF_CONSTANTS(gemm_matmul)
 layout(push_constant) uniform Push { TUFF_WORDS(gemm) TUFF_WORDS(gemm_matmul) };
@@ -46,16 +53,17 @@ struct GemmCol { uint base, y, x; bool inside; };
 #if GEMM_OP == 0
 #define GEMM_A(i) in0(i)
 #define GEMM_B(i) in1(i)
+const bool A_K_FAST = !TRANSPOSE_A, B_K_FAST = TRANSPOSE_B;
 #ifdef COUNTED /* in2: how many of the k are summed */
-#define K_END(z) z.k_end
 uint gemm_k_end() { return uint(clamp(in2(0u), 0, int(k_count))); }
 #else
-#define K_END(z) k_count
 uint gemm_k_end() { return k_count; }
 #endif
 GemmZ gemm_z(uint z)
 {
-    GemmZ r = GemmZ(0, 0, z * m_count * n_count, 0, gemm_k_end());
+    uint split = z / batch, begin = split * k_split;
+    GemmZ r = GemmZ(0, 0, z * m_count * n_count, begin, min(begin + k_split, gemm_k_end()));
+    z -= split * batch;
     for (uint d = batch_rank; d > 0; d--) {
         uint at = z % batch_size[d - 1];
         z /= batch_size[d - 1];
@@ -83,6 +91,7 @@ NUMBER gemm_b(GemmZ z, GemmCol c, uint k)
 uint gemm_c(GemmZ z, uint m, uint n) { return z.c + m * n_count + n; }
 
 #elif GEMM_OP == 1
+const bool A_K_FAST = true, B_K_FAST = false;
 GemmZ gemm_z(uint z) { return GemmZ(z * co * k_count, z * ci * h * w, z * co, 0, k_count); }
 GemmRow gemm_row(GemmZ z, uint m) { return GemmRow(z.a + m * k_count, m < m_count); }
 GemmCol gemm_col(GemmZ z, uint n)
@@ -111,6 +120,7 @@ uint gemm_c(GemmZ z, uint m, uint n)
 }
 
 #elif GEMM_OP == 2
+const bool A_K_FAST = false, B_K_FAST = false;
 GemmZ gemm_z(uint z) { return GemmZ(z * co * ci * (KH * KW), z * co * oh * ow, z * ci, 0, k_count); }
 GemmRow gemm_row(GemmZ z, uint m) { return GemmRow(z.a + m * (KH * KW), m < m_count); }
 GemmCol gemm_col(GemmZ z, uint n)
@@ -141,6 +151,7 @@ uint gemm_c(GemmZ z, uint m, uint n)
 }
 
 #else
+const bool A_K_FAST = true, B_K_FAST = true;
 GemmZ gemm_z(uint z)
 {
     uint split = z / groups, g = z - split * groups, begin = split * k_split;
@@ -191,3 +202,76 @@ int gemm_add(int sum, int a, int b) { return sum + dot_4x8(a, b, 0); }
 #define gemm_word_b gemm_b
 float gemm_add(float sum, float a, float b) { return fma(a, b, sum); }
 #endif
+
+/* Four words: along k of one row (column) where k is fast, else of four rows (columns) at one k. A matrix has them at `from`, which counts
+ * quads where its rows begin at multiples of 4 (A_VEC, B_VEC), else elements; what lies beyond its rows and columns is anything, beyond
+ * its k 0. */
+#if GEMM_OP == 0 && !defined BYTES
+#define GEMM_QUADS
+const uint A_UNIT = A_VEC ? 4 : 1, B_UNIT = B_VEC ? 4 : 1;
+uint gemm_from_a(GemmZ z, uint m, uint k)
+{
+    m = min(m, m_count - 1);
+    return TRANSPOSE_A ? (z.a + k * m_count) / A_UNIT + m / A_UNIT : (z.a + m * k_count + k) / A_UNIT;
+}
+uint gemm_from_b(GemmZ z, uint n, uint k)
+{
+    n = min(n, n_count - 1);
+    return TRANSPOSE_B ? (z.b + n * k_count + k) / B_UNIT : (z.b + k * n_count) / B_UNIT + n / B_UNIT;
+}
+uint gemm_step_a(uint k) { return (TRANSPOSE_A ? k * m_count : k) / A_UNIT; }
+uint gemm_step_b(uint k) { return (TRANSPOSE_B ? k : k * n_count) / B_UNIT; }
+/* inside: all four are elements of the matrix */
+vec4 gemm_four_a(uint from, bool inside)
+{
+    uint last = inside ? ~0u : a_last;
+    if (A_VEC) return in0q(inside ? from : min(from, a_last / 4));
+    return vec4(in0(min(from, last)), in0(min(from + 1, last)), in0(min(from + 2, last)), in0(min(from + 3, last)));
+}
+vec4 gemm_four_b(uint from, bool inside)
+{
+    uint last = inside ? ~0u : b_last;
+    if (B_VEC) return in1q(inside ? from : min(from, b_last / 4));
+    return vec4(in1(min(from, last)), in1(min(from + 1, last)), in1(min(from + 2, last)), in1(min(from + 3, last)));
+}
+vec4 gemm_load_a(GemmZ z, uint from, uint m, uint k) { return gemm_four_a(from, A_VEC && !K_TAIL); }
+vec4 gemm_load_b(GemmZ z, uint from, uint n, uint k) { return gemm_four_b(from, B_VEC && !K_TAIL); }
+/* Of the last round: zeros for what lies behind the end. */
+vec4 gemm_before_end(GemmZ z, vec4 v, uint k, bool k_fast)
+{
+    uvec4 at = k_fast ? uvec4(k, k + 1, k + 2, k + 3) : uvec4(k);
+    return mix(vec4(0.0), v, lessThan(at, uvec4(z.k_end)));
+}
+#else
+uint gemm_from_a(GemmZ z, uint m, uint k) { return 0; }
+uint gemm_from_b(GemmZ z, uint n, uint k) { return 0; }
+uint gemm_step_a(uint k) { return 0; }
+uint gemm_step_b(uint k) { return 0; }
+NUMBER4 gemm_before_end(GemmZ z, NUMBER4 v, uint k, bool k_fast) { return v; }
+NUMBER4 gemm_load_a(GemmZ z, uint from, uint m, uint k)
+{
+    NUMBER4 v;
+    GemmRow r = gemm_row(z, m);
+    [[unroll]] for (uint c = 0; c < 4; c++) v[c] = A_K_FAST ? gemm_word_a(z, r, k + c * WORD) : gemm_word_a(z, gemm_row(z, m + c), k);
+    return v;
+}
+NUMBER4 gemm_load_b(GemmZ z, uint from, uint n, uint k)
+{
+    NUMBER4 v;
+    GemmCol r = gemm_col(z, n);
+    [[unroll]] for (uint c = 0; c < 4; c++) v[c] = B_K_FAST ? gemm_word_b(z, r, k + c * WORD) : gemm_word_b(z, gemm_col(z, n + c), k);
+    return v;
+}
+#endif
+/* Columns n .. n + 3, a multiple of 4, of row m. */
+void gemm_store(GemmZ z, uint m, uint n, NUMBER4 v)
+{
+#ifndef BYTES
+    if (C_VEC) {
+        if (n < n_count) out0v(gemm_c(z, m, n), v);
+        return;
+    }
+#endif
+    [[unroll]] for (uint c = 0; c < 4; c++)
+        if (n + c < n_count) out0(gemm_c(z, m, n + c), v[c]);
+}
