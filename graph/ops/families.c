@@ -15,9 +15,9 @@ static const struct {
     enum tuff_family family;
 } files[] = {
     {"gemm_tile", TUFF_FAMILY_TILE},
-    {"gemm_reg", TUFF_FAMILY_UNI},
     {"gemm_uni", TUFF_FAMILY_UNI},
     {"gemm_bcast", TUFF_FAMILY_BCAST},
+    {"gemm_matvec", TUFF_FAMILY_MATVEC},
     {"gemm_shuffle", TUFF_FAMILY_SHUFFLE},
     {"conv_shuffle", TUFF_FAMILY_SHUFFLE},
     {"conv_weight_shuffle", TUFF_FAMILY_SHUFFLE},

@@ -175,11 +175,8 @@ static void call_family(const struct tile *t, const struct tuff_gemm *gemm, stru
         TUFF_CALL(call, gemm_matvec, .SIZE = t->size, .LANES = c->tx, .COUNT = (uint32_t)(of_a(gemm) ? gemm->n : gemm->m),
                   .OF_A = of_a(gemm), .KU = c->depth);
     } else {
-        call->file = "gemm_uni";
-        if (family == TUFF_FAMILY_BCAST)
-            tuff_call_define(call, "BCAST", 1);
-        else if (c->ty > 1)
-            tuff_call_define(call, "SUBGROUPS", 1);
+        call->file = family == TUFF_FAMILY_BCAST ? "gemm_bcast" : "gemm_uni";
+        if (family == TUFF_FAMILY_UNI && c->ty > 1) tuff_call_define(call, "SUBGROUPS", 1);
         TUFF_CALL(call, gemm_uni, .SIZE = t->size, .LANES = t->size / c->ty, .TM = t->tm, .TN = t->tn, .KU = c->depth);
     }
 }
