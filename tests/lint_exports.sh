@@ -78,7 +78,7 @@ done
 
 # bounded NAME BYTES FILE: what an app ships, stripped. Bounds are a tenth to a third more than what gcc 12 makes for amd64 today
 # (libtuff 10.5 MB, of which glslang and SPIRV-Tools are 7.3 MB; libtuff_data 0.16 MB, for Windows with zlib in it 0.23 MB; the runtime
-# 1.1 MB, most of it SPIR-V): what grows beyond is something that slipped in, as the compiler into the runtime, or a family of kernels
+# 1.4 MB, most of it SPIR-V): what grows beyond is something that slipped in, as the compiler into the runtime, or a family of kernels
 # for whose sake the bound is to be raised.
 bounded() {
     [ -e "$3" ] || return 0
@@ -93,7 +93,7 @@ Release | MinSizeRel)
     if grep -q '^TUFF_GLSLANG:BOOL=OFF' CMakeCache.txt; then whole=4000000; fi
     bounded libtuff.$suffix $whole $folder/libtuff.$suffix
     bounded libtuff_data.$suffix 270000 $folder/libtuff_data.$suffix
-    bounded libtuff_runtime.$suffix 1400000 $folder/libtuff_runtime.$suffix
+    bounded libtuff_runtime.$suffix 1600000 $folder/libtuff_runtime.$suffix
     ;;
 *) echo "sizes: not for this build type" ;;
 esac
