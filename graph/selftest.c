@@ -223,6 +223,7 @@ static void reductions(struct trial *t)
     exact(t, tuff_prod(g, i, 1 << 0, TUFF_DROP_AXES));
     exact(t, tuff_reduce_min(g, i, 0, TUFF_DROP_AXES));
     exact(t, tuff_argmin(g, i, 0, TUFF_DROP_AXES));
+    exact(t, tuff_sum(g, whole(t, TUFF_SHAPE(5, 8), 4999), 1 << 0, TUFF_DROP_AXES));
     exact(t, tuff_prod(g, whole(t, TUFF_SHAPE(11, 20), 2), 1 << 1, TUFF_DROP_AXES));
 }
 

@@ -299,14 +299,23 @@ static uint32_t next_feeder(const struct tuff_work *w, const struct tuff_group *
     return best;
 }
 
-static bool reads_in_place(const struct tuff_group *group, tuff_val v)
+/* Does the group read v as these do: at its own elements, or all that they read, in any order? */
+static bool reads_alike(const struct tuff_work *w, const struct tuff_group *group, const struct tuff_group *needs,
+                        tuff_val v)
 {
-    for (uint32_t k = 0; k < group->read_count; k++)
-        if (group->reads[k].value == v) return group->reads[k].identity;
-    return false;
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < needs->read_count; i++)
+        for (uint32_t k = 0; k < group->read_count; k++) {
+            if (group->reads[k].value == v && group->reads[k].identity && needs->reads[i].value == v &&
+                needs->reads[i].identity)
+                return true;
+            same += tuff_memory_of(w, group->reads[k].value) == tuff_memory_of(w, needs->reads[i].value);
+        }
+    return same == needs->read_count;
 }
 
 enum { MOST_READERS = 32 }; /* of those of a value, the latest: thousands of groups may read one input */
+enum { LATEST_GROUPS = 12 };
 
 /* The last pointwise group before `below` that walks over the same memory, so that what both read is read once. */
 static uint32_t next_sharer(struct tuff_work *w, const struct tuff_group *needs, uint32_t below)
@@ -314,27 +323,40 @@ static uint32_t next_sharer(struct tuff_work *w, const struct tuff_group *needs,
     uint32_t best = UINT32_MAX;
     for (uint32_t i = 0; i < needs->read_count; i++) {
         tuff_val v = needs->reads[i].value;
-        const struct tuff_reader *r = needs->reads[i].identity ? *readers_of(w, tuff_memory_of(w, v)) : NULL;
+        const struct tuff_reader *r = *readers_of(w, tuff_memory_of(w, v));
         for (uint32_t n = 0; r && n < MOST_READERS; n++, r = r->next, w->steps++)
             if (r->group < below && (best == UINT32_MAX || r->group > best) && !w->groups[r->group].kernel &&
-                reads_in_place(&w->groups[r->group], v))
+                reads_alike(w, &w->groups[r->group], needs, v))
                 best = r->group;
     }
     return best;
 }
 
-/* The last row group before `below` that computes something that is read, or, for a reduction, walks over the same rows. */
+/* Does the group read what is overwritten in place? Then it may have to run before what others need. */
+static bool reads_updated(const struct tuff_work *w, const struct tuff_group *group)
+{
+    for (uint32_t i = 0; i < group->read_count; i++) {
+        const struct tuff_op *op = val(w, tuff_memory_of(w, group->reads[i].value))->op;
+        if (op->kind == TUFF_KIND_STATE || op->traits & TUFF_UPDATES) return true;
+    }
+    return false;
+}
+
+/* The last row group before `below` that computes something that is read, or, for a reduction, reads of the same memory, or is of the
+ * last ones: what they read lies a little longer. */
 static uint32_t next_row(struct tuff_work *w, const struct tuff_group *needs, uint32_t below, bool shares)
 {
     uint32_t best = UINT32_MAX;
+    shares = shares && !reads_updated(w, needs);
+    for (uint32_t i = w->group_count; shares && i-- > 0 && i + LATEST_GROUPS >= w->group_count && best == UINT32_MAX;)
+        if (i < below && w->groups[i].stage_count && !reads_updated(w, &w->groups[i])) best = i;
     for (uint32_t i = 0; i < needs->read_count; i++) {
         tuff_val from = tuff_memory_of(w, needs->reads[i].value);
         uint32_t at = w->values[from].group;
         if (at != UINT32_MAX && at < below && (best == UINT32_MAX || at > best) && w->groups[at].stage_count) best = at;
-        const struct tuff_reader *r = shares && needs->reads[i].identity ? *readers_of(w, from) : NULL;
+        const struct tuff_reader *r = shares ? *readers_of(w, from) : NULL;
         for (uint32_t n = 0; r && n < MOST_READERS; n++, r = r->next, w->steps++)
-            if (r->group < below && (best == UINT32_MAX || r->group > best) && w->groups[r->group].stage_count &&
-                reads_in_place(&w->groups[r->group], needs->reads[i].value))
+            if (r->group < below && (best == UINT32_MAX || r->group > best) && w->groups[r->group].stage_count)
                 best = r->group;
     }
     return best;

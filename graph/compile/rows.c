@@ -4,11 +4,12 @@
  * A reduction joins that walks over the same rows, and what has an element for each of theirs; the hook text of either is written
  * once for trial, with places instead of names, to see where it reads. Below all passes, as groups.c, which asks it. */
 #include "graph/compile/compile.h"
+#include "graph/ops/families.h"
 #include "graph/ops/reduce.h"
 
 enum { MOST_STAGES = 8, MOST_PASSES = 6 };
 /* A launch of one row is one workgroup's. */
-enum { LONGEST_ROW = 1 << 17, LONGEST_ONE = 1 << 13 };
+enum { LONGEST_ROW = 1 << 17, LONGEST_ONE = 1 << 13, LONGEST_COLUMN = 256 };
 
 struct trial {
     struct tuff_work *w;
@@ -65,12 +66,16 @@ bool tuff_row_takes(struct tuff_work *w, const struct tuff_group *group, uint32_
     const struct tuff_shape *in = &val(w, kernel->in[0])->type.shape;
     uint64_t outputs = tuff_shape_count(&kernel->type.shape), all = tuff_shape_count(in), n = all / outputs;
     struct trial trial = {.w = w, .group = group, .joins = v, .at = at};
+    if (tuff_family_off(w->params->caps, TUFF_FAMILY_ROW)) return false;
     if (w->values[v].fixed != w->values[group->kernel].fixed || n == 1 || n > LONGEST_ROW || all > UINT32_MAX) return false;
     if (value->op->reduces) {
         if (group->stage_count == MOST_STAGES) return false;
         if (!tuff_reduces_alike(kernel, in, value, &val(w, value->in[0])->type.shape)) return false;
     } else if (tuff_shape_count(&value->type.shape) != all || (outputs == 1 && n > LONGEST_ONE)) {
         return false;
+    } else if (w->params->caps->kind == TUFF_DEVICE_SOFTWARE &&
+               (!tuff_reduces_by_quads(kernel, in) || (!tuff_reduces_inner(kernel, in) && n > LONGEST_COLUMN))) {
+        return false; /* a pointwise launch goes by quads through all runs as one, and through pages in order */
     }
     bool own = reads_own_row(&trial, v);
     *pass = trial.pass;

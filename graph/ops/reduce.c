@@ -269,6 +269,13 @@ static uint32_t runs_of(const struct tuff_value *value, const struct tuff_shape 
     return count;
 }
 
+bool tuff_reduces_by_quads(const struct tuff_value *value, const struct tuff_shape *in)
+{
+    uint64_t runs[2 * TUFF_MAX_RANK];
+    uint32_t count = runs_of(value, in, runs);
+    return count <= 2 || runs[count - 1] % 4 == 0;
+}
+
 bool tuff_reduces_alike(const struct tuff_value *a, const struct tuff_shape *in_a, const struct tuff_value *b,
                         const struct tuff_shape *in_b)
 {
@@ -283,6 +290,12 @@ static uint32_t most_held(const struct tuff_caps *caps)
     return caps->subgroup_size <= 8 || caps->subgroup_size == 16 ? 8 : 16;
 }
 
+/* Rounds of the loops of a lane, four steps a round. */
+static uint64_t row_rounds(const struct tuff_row_work *work, uint64_t of_lane)
+{
+    return work->passes * (of_lane / 4 + of_lane / 256 + 8);
+}
+
 tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row_work *work, struct tuff_kernel_call *call)
 {
     const struct tuff_caps *caps = lower->caps;
@@ -292,33 +305,34 @@ tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row
     bool shuffles = caps->subgroup_shuffle && caps->subgroup_basic && caps->subgroup_size > 1 &&
                     (software ? tuff_shuffle_lanes(caps) != 0 : caps->subgroup_size_control);
     uint64_t rows = inner ? outputs : (outputs + 3) / 4, steps = inner ? (n + 3) / 4 : n;
-    uint32_t most = caps->max_workgroup_invocations < 256 ? 64 : 256;
+    uint32_t most = caps->max_workgroup_invocations < 256 ? 64 : 256;      /* invocations of a workgroup */
     uint32_t wide = shuffles ? caps->subgroup_size : software ? 64 : most; /* lanes at hand without SUBS */
-    uint32_t lanes = 1, subs = 1, e = 0, held = work->held ? work->held : 1;
-    uint64_t enough = software ? 1024 : 65536; /* lanes that keep a device busy */
-    uint32_t narrow = inner ? 16 : 64;         /* steps of a lane that pay without need */
-    while (lanes < wide && (steps >= (uint64_t)narrow * lanes || (steps >= 4 * lanes && rows * lanes < enough))) lanes *= 2;
+    uint32_t lanes = 1, subs = 1, held = most_held(caps) / (work->held ? work->held : 1);
+    uint64_t enough = software ? inner ? 1024 : 128 : 65536; /* lanes that keep a device busy */
+    /* lanes of a row lie side by side in memory, those of a column apart: columns are shared where they are few or long */
+    while (lanes < wide && ((inner && steps >= 16 * lanes) || (steps >= 4 * lanes && rows * lanes < enough) ||
+                            !tuff_takes_rounds(caps, row_rounds(work, steps / lanes))))
+        lanes *= 2;
     if (!inner && !software && lanes > wide / 4) lanes = wide / 4; /* neighbours of a load */
-    while (shuffles && !software && lanes * (inner ? 1 : 4) >= wide && 2 * subs * wide <= most &&
-           steps > (uint64_t)lanes * subs * 4 &&
-           (steps > (uint64_t)lanes * subs * most_held(caps) / held || rows * wide * subs < enough))
+    while (shuffles && !software && (lanes == wide || !inner) && 2 * subs * wide <= most && steps > 4 * lanes * subs &&
+           (steps > (uint64_t)lanes * subs * held || rows * wide * subs < enough))
         subs *= 2;
-    uint64_t share = (uint64_t)lanes * subs, of_lane = (steps + share - 1) / share;
-    if (inner && shuffles && !software && of_lane <= most_held(caps) / held) e = (uint32_t)of_lane;
-    uint32_t size = shuffles ? subs > 1   ? subs * wide
-                               : software ? 8 * wide
-                                          : (most / wide > 1 ? most / wide / 2 : 1) * wide
-                             : wide;
-    uint32_t per = inner ? size / (uint32_t)share : size / (uint32_t)share; /* rows of a workgroup */
-    TUFF_TRY(tuff_lower_rounds(lower, work->passes * (of_lane / 4 + of_lane / 256 + 8)));
+    uint32_t share = lanes * subs, e = (uint32_t)((steps + share - 1) / share);
+    uint32_t size = subs > 1    ? subs * wide
+                    : !shuffles ? wide
+                    : software  ? (inner ? 8 * wide : wide)
+                    : wide > 64 ? wide
+                                : 64 / wide * wide;
+    bool holds = inner && shuffles && !software && e <= held;
+    TUFF_TRY(tuff_lower_rounds(lower, holds ? 0 : row_rounds(work, e)));
     call->file = "row";
     if (!inner) tuff_call_define(call, "COLUMNS", 1);
-    if (e) tuff_call_define(call, "HELD", 1);
+    if (holds) tuff_call_define(call, "HELD", 1);
     if (!shuffles) tuff_call_define(call, "TREE", 1);
     TUFF_CALL(call, reduce, .SIZE = size, .outputs = (uint32_t)outputs, .n = (uint32_t)n);
-    TUFF_CALL(call, row, .LANES = lanes, .SUBS = subs, .E = e ? e : 1,
+    TUFF_CALL(call, row, .LANES = lanes, .SUBS = subs, .E = holds ? e : 1,
               .PARTS = subs > 1 ? 2 * work->stages * subs * (inner ? 1 : wide / lanes) : 1);
-    tuff_call_grid(call, caps, (rows + per - 1) / per);
+    tuff_call_grid(call, caps, (rows + size / share - 1) / (size / share));
     call->flops = (double)work->stages * (double)tuff_shape_count(in);
     return TUFF_OK;
 }

@@ -9,6 +9,8 @@ enum tuff_reduce_kind tuff_reduce_kind(const struct tuff_op *op);
 
 /* Is the innermost axis longer than 1 a reduced one, so that a row's elements lie side by side? in: the operand's shape. */
 bool tuff_reduces_inner(const struct tuff_value *value, const struct tuff_shape *in);
+/* Do the elements of a row, or the rows beside each other, lie in runs of whole quads, or in one run? */
+bool tuff_reduces_by_quads(const struct tuff_value *value, const struct tuff_shape *in);
 /* Do two reductions walk alike: element r of row o is at the same place of what they reduce? */
 bool tuff_reduces_alike(const struct tuff_value *a, const struct tuff_shape *in_a, const struct tuff_value *b,
                         const struct tuff_shape *in_b);
