@@ -273,7 +273,7 @@ bool tuff_reduces_by_quads(const struct tuff_value *value, const struct tuff_sha
 {
     uint64_t runs[2 * TUFF_MAX_RANK];
     uint32_t count = runs_of(value, in, runs);
-    return count <= 2 || runs[count - 1] % 4 == 0;
+    return count <= 2 || (count == 3 && runs[0] == 1) || runs[count - 1] % 4 == 0;
 }
 
 bool tuff_reduces_alike(const struct tuff_value *a, const struct tuff_shape *in_a, const struct tuff_value *b,
