@@ -3,6 +3,7 @@
  * Needs a plan that passes tuff_plan_check (program.c asks). Kept memories (parameters, states) are shared with other executables;
  * all others are its own. */
 #include "backend/handover.h"
+#include "backend/lookup.h"
 #include "backend/program.h"
 #include "backend/vulkan.h"
 
@@ -38,6 +39,7 @@ struct tuff_executable {
     struct tuff_buffer **buffers;   /* [plan's arena] of every set, of every memory of the plan; each [retained] or NULL */
     struct tuff_program *programs[TUFF_MOST_INPUT_SETS]; /* [owned] */
     uint32_t sets, current;
+    struct tuff_lookup names; /* of slots that are not scratch, so that a run does not walk through all of them */
     uint64_t *written; /* [plan's arena] of every set, of every slot: how many bytes of an input the host has written */
     bool complete[TUFF_MOST_INPUT_SETS]; /* all inputs of the set are written */
     enum { NEVER_RAN, RAN, AT_STATION, BROKE_OFF } outputs;
@@ -283,6 +285,17 @@ static tuff_status watch_memories(struct tuff_executable *x, struct tuff_error *
     return TUFF_OK;
 }
 
+static tuff_status list_names(struct tuff_executable *x, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < x->plan.slot_count; i++) {
+        const struct tuff_plan_slot *slot = &x->plan.slots[i];
+        if (tuff_slot_kind(&x->plan, slot) != TUFF_MEMORY_SCRATCH &&
+            !tuff_lookup_add(&x->names, &x->plan.arena, tuff_hash_text(0, slot->name), i))
+            return tuff_fail_memory(x->device->context, error);
+    }
+    return TUFF_OK;
+}
+
 static tuff_status make(struct tuff_executable *x, const struct tuff_run_params *params, struct tuff_error *error)
 {
     TUFF_TRY(tuff_plan_check(&x->plan, x->device->context, error));
@@ -296,6 +309,7 @@ static tuff_status make(struct tuff_executable *x, const struct tuff_run_params 
     if (!x->memories) TUFF_TRY(tuff_memories_create(x->device, &x->memories, error));
     TUFF_REQUIRE_THAT(x->device->context, error, x->memories->device == x->device, "the memories are of another device");
     TUFF_TRY(make_memories(x, !params->memories, error));
+    TUFF_TRY(list_names(x, error));
     TUFF_TRY(fill_slots(x, params, error));
     TUFF_TRY(make_programs(x, params, error));
     return watch_memories(x, error);
@@ -366,14 +380,29 @@ static uint64_t content_bytes(const struct tuff_plan_slot *slot)
     return bytes < slot->bytes ? bytes : slot->bytes;
 }
 
-/* The slot of this name in one of the kinds of memory (a bit each), of at least so many bytes. */
+/* The first one of this name in one of the kinds of memory (a bit each); NULL: there is none. */
+static const struct tuff_plan_slot *slot_named(const struct tuff_executable *x, const char *name, unsigned kinds)
+{
+    uint32_t place, step = 0, first = UINT32_MAX;
+    uint64_t hash = tuff_hash_text(0, name);
+    while ((place = tuff_lookup_find(&x->names, hash, &step)) != TUFF_LOOKUP_END) {
+        const struct tuff_plan_slot *slot = &x->plan.slots[place];
+        if (place < first && kinds >> tuff_slot_kind(&x->plan, slot) & 1 && !strcmp(slot->name, name)) first = place;
+    }
+    return first == UINT32_MAX ? NULL : &x->plan.slots[first];
+}
+
+bool tuff_executable_reads(const struct tuff_executable *x, const char *input)
+{
+    return slot_named(x, input, 1u << TUFF_MEMORY_INPUT) != NULL;
+}
+
+/* That, of at least so many bytes. */
 static tuff_status find_slot(const struct tuff_executable *x, const char *name, unsigned kinds, size_t bytes,
                              const struct tuff_plan_slot **found, struct tuff_error *error)
 {
-    for (uint32_t i = 0; i < x->plan.slot_count; i++) {
-        const struct tuff_plan_slot *slot = &x->plan.slots[i];
-        if (!(kinds >> tuff_slot_kind(&x->plan, slot) & 1) || strcmp(slot->name, name) != 0) continue;
-        *found = slot;
+    const struct tuff_plan_slot *slot = *found = slot_named(x, name, kinds);
+    if (slot) {
         if (bytes <= content_bytes(slot)) return TUFF_OK;
         char type[TYPE_TEXT];
         return tuff_refuse(x->device->context, error, "'%.60s' %s has %llu bytes, fewer than %zu", name,

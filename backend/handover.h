@@ -40,6 +40,8 @@ const void *tuff_executable_owner(const struct tuff_executable *executable);
 const char *tuff_executable_compiler(const struct tuff_executable *executable);
 struct tuff_device *tuff_executable_device(const struct tuff_executable *executable);
 const struct tuff_plan *tuff_executable_plan(const struct tuff_executable *executable);
+/* Has its plan an input of this name? */
+bool tuff_executable_reads(const struct tuff_executable *executable, const char *input);
 /* Reads the first bytes of slot number `slot` as tuff_executable_get does. */
 TUFF_MUST_CHECK tuff_status tuff_executable_get_slot(struct tuff_executable *executable, uint32_t slot, void *data,
                                                      size_t bytes, struct tuff_error *error);

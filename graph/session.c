@@ -341,17 +341,39 @@ static tuff_status check_executable(struct tuff_context *context, const struct t
                        p->output_count ? "outputs is NULL" : "output_count is 0", p->output_count ? "" : ": there are none");
 }
 
+/* The plan alone, the caller's to end. */
+static tuff_status plan_only(struct tuff_device *device, const struct tuff_graph *graph,
+                             const struct tuff_executable_params *params, struct tuff_compiled *compiled,
+                             struct tuff_error *error)
+{
+    struct tuff_packed packed;
+    TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
+    TUFF_TRY(check_executable(graph->context, params, error));
+    const struct tuff_caps caps = caps_for(device);
+    return choose_plan(&caps, graph, NULL, params, without_compiler(graph->context), NULL, compiled, &packed, error);
+}
+
+tuff_status tuff_plan_barriers(struct tuff_device *device, const struct tuff_graph *graph,
+                               const struct tuff_executable_params *params, char **text, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, device != NULL && graph != NULL && params != NULL && text != NULL);
+    struct tuff_compiled compiled;
+    struct tuff_text out = {.context = graph->context};
+    TUFF_TRY(plan_only(device, graph, params, &compiled, error));
+    tuff_status status = tuff_print_barriers(&compiled.plan, &out, error);
+    tuff_plan_finish(&compiled.plan);
+    if (status == TUFF_OK) return tuff_text_give(&out, text, error);
+    tuff_text_finish(&out);
+    return status;
+}
+
 tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
                           const struct tuff_executable_params *params, struct tuff_plan_figures *figures,
                           struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, device != NULL && graph != NULL && params != NULL && figures != NULL);
-    TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
-    TUFF_TRY(check_executable(graph->context, params, error));
     struct tuff_compiled compiled;
-    struct tuff_packed packed;
-    const struct tuff_caps caps = caps_for(device);
-    TUFF_TRY(choose_plan(&caps, graph, NULL, params, without_compiler(graph->context), NULL, &compiled, &packed, error));
+    TUFF_TRY(plan_only(device, graph, params, &compiled, error));
     tuff_status status = count_figures(device, &compiled, params, figures, error);
     tuff_plan_finish(&compiled.plan);
     return status;
@@ -414,13 +436,6 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     return tuff_executable_create(session->device, &run, executable, error);
 }
 
-static bool reads_input(const struct tuff_plan *plan, const char *name)
-{
-    for (uint32_t i = 0; i < plan->slot_count; i++)
-        if (tuff_slot_kind(plan, &plan->slots[i]) == TUFF_MEMORY_INPUT && !strcmp(plan->slots[i].name, name)) return true;
-    return false;
-}
-
 /* What a session knows of its executable; NULL with a sentence for one that no session has made. */
 static const struct compiled *compiled_of(const struct tuff_executable *x, struct tuff_error *error)
 {
@@ -456,7 +471,7 @@ static tuff_status write_input(struct tuff_executable *x, tuff_val input, const 
     struct tuff_session *session = c->session;
     const struct tuff_value *value = &session->graph->values[input];
     TUFF_TRY(check_bytes(session, value, bytes, error));
-    if (!reads_input(tuff_executable_plan(x), value->name)) return TUFF_OK;
+    if (!tuff_executable_reads(x, value->name)) return TUFF_OK;
     if (places) TUFF_TRY(tuff_places_check(session->graph, c->places, c->place_count, input, data, error));
     struct content content = {data, bytes, NULL};
     tuff_status status = to_device(session, value, &content, error);
@@ -532,13 +547,14 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
     if (index >= c->output_count)
         return tuff_refuse(context, error, "there is no output %u: the executable has %u, counted from 0", index,
                            c->output_count);
-    tuff_value_text(c->session->graph, c->outputs[index], text, sizeof text);
+    const struct tuff_graph *g = c->session->graph;
     if (c->slots[index] == UINT32_MAX)
         return tuff_refuse(context, error, "output %u, %s, is an assignment: read its state, by tuff_session_read", index,
-                           text);
-    struct tuff_type type = tuff_host_type(&c->session->graph->values[c->outputs[index]]);
+                           tuff_value_text(g, c->outputs[index], text, sizeof text));
+    struct tuff_type type = tuff_host_type(&g->values[c->outputs[index]]);
     if (bytes > tuff_type_bytes(&type))
-        return tuff_refuse(context, error, "output %u, %s, has %llu bytes, fewer than %zu", index, text,
+        return tuff_refuse(context, error, "output %u, %s, has %llu bytes, fewer than %zu", index,
+                           tuff_value_text(g, c->outputs[index], text, sizeof text),
                            (unsigned long long)tuff_type_bytes(&type), bytes);
     if (tuff_is_host(type.dtype)) return read_widened(x, c->slots[index], type.dtype, data, bytes, error);
     return tuff_executable_get_slot(x, c->slots[index], data, bytes, error);

@@ -121,6 +121,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable
 /* What a plan takes and does, counted without a clock. Bytes are those of one run. */
 struct tuff_plan_figures {
     uint32_t launches, barriers; /* of a run that has nothing to prepare, as are bytes and flops below */
+    uint32_t barriers_least;     /* that no order of these launches could do without: tuff_plan_barriers */
     uint32_t prepare_launches;   /* more of a run after a parameter or state that these read was written */
     uint32_t submissions;        /* of the first run, by an estimate; those of later ones: tuff_program_counts */
     uint32_t pipelines;          /* distinct kernels with their specialization constants */
@@ -159,6 +160,12 @@ struct tuff_plan_figures {
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
                                                    const struct tuff_executable_params *params,
                                                    struct tuff_plan_figures *figures, struct tuff_error *error);
+/* Why barriers stand between the launches of such a plan: the longest chain of launches each of which waits for the one before it, a line for
+ * each, with what it waits for. No order of the launches needs fewer barriers; rounds of loops are counted as they stand. Free with
+ * tuff_text_free. Errors: as tuff_plan_ask. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_barriers(struct tuff_device *device, const struct tuff_graph *graph,
+                                                        const struct tuff_executable_params *params, char **text,
+                                                        struct tuff_error *error);
 /* Is there room now for the whole plan: total_bytes within tuff_device_available, each memory within max_allocation_bytes? */
 TUFF_API bool tuff_plan_fits(struct tuff_device *device, const struct tuff_plan_figures *figures);
 /* The figures of a compiled plan (zeros of one that was loaded): those that tuff_plan_ask tells for the same graph, outputs and device. */

@@ -261,10 +261,49 @@ static void test_networks(struct figures_test *t)
                   "%s: more scratch where values share it", what);
             check(t, f.saved_bytes <= apart.saved_bytes, "%s: %llu bytes saved, %llu where updates of states are copied",
                   what, (unsigned long long)f.saved_bytes, (unsigned long long)apart.saved_bytes);
+            check(t, f.scratch_bytes <= f.scratch_bound_bytes + f.scratch_bound_bytes / 10 || f.scratch_bytes <= 65536,
+                  "%s: %llu bytes of scratch, where %llu live at once", what, (unsigned long long)f.scratch_bytes,
+                  (unsigned long long)f.scratch_bound_bytes);
+            check(t, f.barriers_least <= f.barriers, "%s: %u barriers, fewer than %u", what, (unsigned)f.barriers,
+                  (unsigned)f.barriers_least);
             check(t, f.kernels <= f.pipelines && f.pipelines <= f.launches, "%s: more kernels than launches", what);
         }
         tuff_graph_destroy(g);
     }
+}
+
+/* Two branches of three products each from one input, and their sum: what stands side by side takes no barrier of its own. */
+static void test_barriers(struct figures_test *t)
+{
+    static const char what[] = "branches";
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_error error = {0};
+    struct tuff_caps caps = graph_caps(0);
+    struct tuff_compiled compiled;
+    tuff_val x = input(g, "x", 64, 64), a = x, b = x;
+    for (int i = 0; i < 3; i++) a = tuff_matmul(g, a, x, by_rows);
+    for (int i = 0; i < 3; i++) b = tuff_matmul(g, x, b, by_rows);
+    tuff_val y[2] = {tuff_matmul(g, a, b, by_rows), tuff_matmul(g, x, x, by_rows)};
+    struct tuff_compile_params params = {
+        .graph = g, .outputs = y, .output_count = 2, .caps = &caps, .debug = TUFF_DEBUG_CHECK};
+    if (tuff_compile(&params, &compiled, &error) != TUFF_OK) abort();
+    const struct tuff_plan *plan = &compiled.plan;
+    struct tuff_text text = {.context = t->context};
+    uint32_t barriers = 0, least = 0;
+    for (uint32_t i = 0; i < plan->launch_count; i++) barriers += plan->launches[i].barrier;
+    if (tuff_count_barriers(plan, t->context, &least, &error) != TUFF_OK) abort();
+    if (tuff_print_barriers(plan, &text, &error) != TUFF_OK) abort();
+    expect(t, what, "barriers", 3, barriers); /* the first products are equal, and an output beside them */
+    expect(t, what, "barriers_least", 3, least);
+    check(t, text.data && strstr(text.data, "3 barriers. ") && strstr(text.data, "needs 3:\n"), "%s: the text says: %s",
+          what, text.data ? text.data : "nothing");
+    tuff_text_finish(&text);
+    /* In the order of one branch behind the other the chain is the same, and more barriers stand. */
+    for (uint32_t i = 1; i < plan->launch_count; i++) plan->launches[i].barrier = true;
+    if (tuff_count_barriers(plan, t->context, &least, &error) != TUFF_OK) abort();
+    expect(t, what, "barriers_least of a serial plan", 3, least);
+    tuff_plan_finish(&compiled.plan);
+    tuff_graph_destroy(g);
 }
 
 int main(void)
@@ -278,6 +317,7 @@ int main(void)
     test_training(&t);
     test_norms(&t);
     test_two_places(&t);
+    test_barriers(&t);
     test_networks(&t);
     printf("graph_figures: %u failures\n", t.failures);
     tuff_context_destroy(t.context);

@@ -7,7 +7,7 @@
  *   give every value in memory its place     (storage.c)  -> the plan's memories and slots
  *   write kernels and launches               (lower.c)    -> plan
  *     with hook text                         (emit_group.c), or where there is no compiler, without (plain.c)
- *   count what it does                       (figures.c)  -> struct tuff_plan_figures
+ *   count what it does          (figures.c, barriers.c)   -> struct tuff_plan_figures
  *
  * The passes form a line: none calls another; what several need lies in groups.c below them. */
 #ifndef TUFF_COMPILE_H
@@ -60,6 +60,12 @@ TUFF_MUST_CHECK tuff_status tuff_compile(const struct tuff_compile_params *param
 TUFF_MUST_CHECK tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32_t result, uint32_t input_sets,
                                             struct tuff_context *context, struct tuff_plan_figures *figures,
                                             struct tuff_error *error);
+
+/* Barriers that no order of the plan's launches can do without (tuff_plan_figures.barriers_least). Errors: MEMORY. */
+TUFF_MUST_CHECK tuff_status tuff_count_barriers(const struct tuff_plan *plan, struct tuff_context *context, uint32_t *least,
+                                                struct tuff_error *error);
+/* A line for each of these, as tuff_plan_barriers has them. */
+TUFF_MUST_CHECK tuff_status tuff_print_barriers(const struct tuff_plan *plan, struct tuff_text *text, struct tuff_error *error);
 
 /* ---- shared by the passes ------------------------------------------------------------------------------------------------- */
 
@@ -122,6 +128,8 @@ struct tuff_work {
     uint32_t *sequence;      /* [arena] groups in order */
     uint32_t prepare_count;  /* of the first of these, which prepare */
 };
+
+enum { TUFF_LITTLE_SCRATCH = 65536 }; /* bytes, which nobody saves where they spare barriers */
 
 static inline const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 
@@ -188,7 +196,7 @@ TUFF_MUST_CHECK tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v);
 bool tuff_row_takes(struct tuff_work *w, const struct tuff_group *group, uint32_t at, tuff_val v, uint32_t *pass);
 /* A line for each group, in their sequence once there is one: what it computes and reads, and why it stands alone. */
 void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text);
-/* Each value that a group computes is a root in that group alone, and what it reads lies in memory. */
+/* Each value that a group computes is a root in that group alone, what it reads lies in memory, and levels are in order. */
 bool tuff_groups_check(const struct tuff_work *w);
 
 /* ---- precision.c ------------------------------------------------------------------------------------------------------------- */

@@ -77,6 +77,7 @@ struct tuff_group {
     uint32_t after_count;
     bool prepares;   /* order: of the prepare section */
     uint32_t order;  /* order: position; UINT32_MAX until placed */
+    uint32_t level;  /* order: groups of one level wait for none of each other */
     tuff_val *roots; /* [arena] storage: values that it stores, the kernel first, but for the kernel's further results */
     uint32_t root_count;
     bool stores;            /* storage: false: nobody reads any of it */

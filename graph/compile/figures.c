@@ -226,6 +226,7 @@ tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32_t result, uint3
                             struct tuff_plan_figures *figures, struct tuff_error *error)
 {
     struct tuff_plan_figures f = {.plan_hash = tuff_plan_hash(plan)};
+    TUFF_TRY(tuff_count_barriers(plan, context, &f.barriers_least, error));
     struct tuff_arena arena = {.context = context};
     size_t span_count = plan->slot_count + 2 * (size_t)plan->binding_count + 1;
     struct span *spans = tuff_arena_alloc(&arena, span_count * sizeof *spans);

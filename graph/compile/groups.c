@@ -491,6 +491,22 @@ void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text)
     }
 }
 
+static bool is_level(const struct tuff_work *w, uint32_t at, void *user)
+{
+    return w->groups[at].level >= *(const uint32_t *)user;
+}
+
+/* Nothing that the group needs is of its level or a later one. */
+static bool levels_hold(const struct tuff_work *w, const struct tuff_group *group)
+{
+    uint32_t level = group->level;
+    for (uint32_t i = 0; i < group->read_count; i++)
+        if (tuff_each_producer(w, group->reads[i].value, is_level, &level)) return false;
+    for (uint32_t i = 0; i < group->after_count; i++)
+        if (is_level(w, group->after[i], &level)) return false;
+    return true;
+}
+
 bool tuff_groups_check(const struct tuff_work *w)
 {
     uint32_t grouped = 0, listed = 0;
@@ -505,6 +521,7 @@ bool tuff_groups_check(const struct tuff_work *w)
         for (uint32_t i = 0; i < group->member_count; i++)
             if (w->values[group->members[i]].group != n || !w->values[group->members[i]].root) return false;
         if (w->sequence && (group->order >= w->group_count || w->sequence[group->order] != n)) return false;
+        if (w->sequence && !levels_hold(w, group)) return false;
         for (uint32_t i = 0; i < group->read_count; i++)
             if (!tuff_in_memory(w, group->reads[i].value)) return false;
     }

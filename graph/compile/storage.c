@@ -156,9 +156,14 @@ static tuff_status place_values(struct tuff_work *w)
 /* ---- scratch ---------------------------------------------------------------------------------------------------------------- */
 
 struct range {
+    const struct tuff_group *by; /* that writes it first */
     uint64_t bytes, offset;
-    uint32_t first, last; /* positions of the groups that write it and read it last */
-    struct range *in;     /* the range whose memory it takes over, or NULL */
+    struct life {
+        uint32_t first, last; /* of the groups that write it and read it last */
+    } place, level;           /* their positions, and their levels */
+    uint32_t last_reads;      /* of groups of the last level */
+    uint64_t key;             /* what comes first is placed first */
+    struct range *in;         /* the range whose memory it takes over, or NULL */
     bool taken;
 };
 struct scratch {
@@ -167,7 +172,42 @@ struct scratch {
     struct range *loops;    /* the last of them: those of the groups that are loops */
     uint32_t count, memory; /* of the plan */
     uint64_t bytes;
+    uint64_t most; /* that is to be enough */
+    enum way {
+        APART,
+        MOSTLY_APART,
+        TIGHT,
+        WAY_COUNT
+    } way;                         /* APART: by values of different levels alone, so that no barrier comes of it */
+    struct range **left, **placed; /* [arena] room for all */
 };
+/* An 11th more than what lives at once may serve for fewer barriers, and anything that is little. */
+enum { MORE_SCRATCH = 11 };
+
+static struct life life_of(uint32_t at) { return (struct life){at, at}; }
+
+static void live_until(struct life *life, uint32_t at)
+{
+    if (at > life->last) life->last = at;
+}
+
+/* Each by itself, none in another's memory. */
+static void find_lives(const struct tuff_work *w, struct scratch *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct range *r = &s->ranges[i];
+        *r = (struct range){.by = r->by, .bytes = r->bytes, .place = life_of(r->by->order), .level = life_of(r->by->level)};
+    }
+    for (uint32_t i = 0; i < w->group_count; i++)
+        for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
+            uint32_t r = s->range_of[w->values[w->groups[i].reads[k].value].place.root];
+            if (r == UINT32_MAX) continue;
+            if (w->groups[i].level > s->ranges[r].level.last) s->ranges[r].last_reads = 0;
+            s->ranges[r].last_reads += w->groups[i].level >= s->ranges[r].level.last;
+            live_until(&s->ranges[r].place, w->groups[i].order);
+            live_until(&s->ranges[r].level, w->groups[i].level);
+        }
+}
 
 static tuff_status collect_scratch(struct tuff_work *w, struct scratch *s)
 {
@@ -179,20 +219,17 @@ static tuff_status collect_scratch(struct tuff_work *w, struct scratch *s)
         s->range_of[v] = UINT32_MAX;
         if (w->values[v].place.root != v || tuff_is_leaf_memory(w->g, v)) continue;
         if (w->values[v].output || w->values[v].lasts) continue;
-        uint32_t order = w->groups[w->values[v].group].order;
         s->range_of[v] = s->count;
-        s->ranges[s->count++] = (struct range){.bytes = value_bytes(&val(w, v)->type), .first = order, .last = order};
+        s->ranges[s->count++] = (struct range){.by = &w->groups[w->values[v].group], .bytes = value_bytes(&val(w, v)->type)};
     }
-    for (uint32_t i = 0; i < w->group_count; i++)
-        for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
-            uint32_t r = s->range_of[w->values[w->groups[i].reads[k].value].place.root];
-            if (r != UINT32_MAX && w->groups[i].order > s->ranges[r].last) s->ranges[r].last = w->groups[i].order;
-        }
     s->loops = &s->ranges[s->count];
     for (uint32_t i = 0; i < w->group_count; i++)
         if (w->groups[i].loop)
-            s->ranges[s->count++] = (struct range){
-                .bytes = w->groups[i].loop->scratch_bytes, .first = w->groups[i].order, .last = w->groups[i].order};
+            s->ranges[s->count++] = (struct range){.by = &w->groups[i], .bytes = w->groups[i].loop->scratch_bytes};
+    s->left = tuff_arena_alloc(w->arena, (s->count + 1) * sizeof *s->left);
+    s->placed = tuff_arena_alloc(w->arena, (s->count + 1) * sizeof *s->placed);
+    if (!s->left || !s->placed) return tuff_fail_memory(w->context, w->error);
+    find_lives(w, s);
     return TUFF_OK;
 }
 
@@ -203,6 +240,14 @@ static uint32_t reads_in(const struct tuff_work *w, const struct scratch *s, con
     for (uint32_t k = 0; k < group->read_count; k++)
         count += s->range_of[w->values[group->reads[k].value].place.root] == range;
     return count;
+}
+
+/* May it lie in the range's memory? It reads that last; with levels, alone among those that no barrier stands between. */
+static bool reads_last(const struct scratch *s, const struct tuff_group *group, uint32_t range)
+{
+    const struct range *r = &s->ranges[range];
+    bool last = r->place.last == group->order && r->place.first != group->order;
+    return last && (s->way == TIGHT || (r->level.last == group->level && r->last_reads == 1));
 }
 
 /* A result takes over the memory of a value that its group reads last, element by element and in no other way. Elements are of
@@ -221,8 +266,7 @@ static void take_over(struct tuff_work *w, struct scratch *s)
                     tuff_type_bytes(&val(w, from)->type) != tuff_type_bytes(&val(w, group->members[m])->type) ||
                     tuff_shape_count(&val(w, from)->type.shape) !=
                         tuff_shape_count(&val(w, group->members[m])->type.shape) ||
-                    s->ranges[r].last != n || s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes ||
-                    reads_in(w, s, group, r) > 1)
+                    !reads_last(s, group, r) || s->ranges[r].bytes != s->ranges[mine].bytes || reads_in(w, s, group, r) > 1)
                     continue;
                 s->ranges[mine].in = &s->ranges[r];
                 s->ranges[r].taken = true;
@@ -233,62 +277,115 @@ static void take_over(struct tuff_work *w, struct scratch *s)
     for (uint32_t i = s->count; i-- > 0;) { /* a chain of takers is one range */
         struct range *first = &s->ranges[i];
         while (first->in) first = first->in;
-        if (s->ranges[i].last > first->last) first->last = s->ranges[i].last;
+        live_until(&first->place, s->ranges[i].place.last);
+        live_until(&first->level, s->ranges[i].level.last);
     }
 }
 
-/* Larger ones first, equal ones in order. */
-static int by_size(const void *a, const void *b)
+/* The most bytes that are alive at one position. */
+static tuff_status most_alive(struct tuff_work *w, const struct scratch *s, uint64_t *most)
+{
+    uint64_t *begin = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *begin),
+             *end = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *end), alive = 0;
+    if (!begin || !end) return tuff_fail_memory(w->context, w->error);
+    for (uint32_t i = 0; i < w->group_count; i++) begin[i] = end[i] = 0;
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->ranges[i].in) continue;
+        begin[s->ranges[i].place.first] += s->ranges[i].bytes;
+        end[s->ranges[i].place.last] += s->ranges[i].bytes;
+    }
+    *most = 0;
+    for (uint32_t i = 0; i < w->group_count; i++) {
+        alive += begin[i];
+        if (alive > *most) *most = alive;
+        alive -= end[i];
+    }
+    return TUFF_OK;
+}
+
+/* Higher keys first, equal ones in order. */
+static int by_key(const void *a, const void *b)
 {
     const struct range *p = *(struct range *const *)a, *q = *(struct range *const *)b;
-    if (p->bytes != q->bytes) return p->bytes < q->bytes ? 1 : -1;
+    if (p->key != q->key) return p->key < q->key ? 1 : -1;
     return p < q ? -1 : p > q;
 }
 
 /* At some time both hold what is still to be read. At every station the prepare section may run again. */
-static bool live_together(const struct tuff_work *w, const struct range *a, const struct range *b)
+static bool live_together(const struct tuff_work *w, const struct range *a, const struct range *b, bool apart)
 {
-    bool again = w->params->station_count && (a->first < w->prepare_count) != (b->first < w->prepare_count);
-    return again || w->params->debug & TUFF_DEBUG_NOALIAS || (a->first <= b->last && b->first <= a->last);
+    bool again = w->params->station_count && (a->place.first < w->prepare_count) != (b->place.first < w->prepare_count);
+    const struct life *p = apart ? &a->level : &a->place, *q = apart ? &b->level : &b->place;
+    return again || w->params->debug & TUFF_DEBUG_NOALIAS || (p->first <= q->last && q->first <= p->last);
 }
 
 /* The lowest offset where r overlaps none of the placed that live while it does; those are sorted by offset. */
-static uint64_t lowest_free(const struct tuff_work *w, struct range *const *placed, uint32_t count, const struct range *r)
+static uint64_t lowest_free(const struct tuff_work *w, struct range *const *placed, uint32_t count, const struct range *r,
+                            bool apart)
 {
     uint64_t offset = 0;
     for (uint32_t i = 0; i < count && placed[i]->offset < offset + r->bytes; i++) {
-        if (live_together(w, placed[i], r) && placed[i]->offset + placed[i]->bytes > offset)
+        if (placed[i]->offset + placed[i]->bytes > offset && live_together(w, placed[i], r, apart))
             offset = placed[i]->offset + placed[i]->bytes;
     }
     return offset;
 }
 
-/* Offline strip packing: largest first, each at the lowest offset that is free while it lives. */
-static tuff_status pack_ranges(struct tuff_work *w, struct scratch *s)
+enum first { LARGEST, LARGEST_LONGEST, EARLIEST, FIRST_COUNT };
+
+/* Offline strip packing: one after the other, each at the lowest offset that is free while it lives; of its levels, where that is low enough. */
+static void pack_ranges(const struct tuff_work *w, struct scratch *s, enum first first)
 {
-    struct range **placed = tuff_arena_alloc(w->arena, (s->count + 1) * sizeof *placed),
-                 **left = tuff_arena_alloc(w->arena, (s->count + 1) * sizeof *left);
     uint32_t count = 0;
-    if (!placed || !left) return tuff_fail_memory(w->context, w->error);
-    for (uint32_t i = 0; i < s->count; i++)
-        if (!s->ranges[i].in) left[count++] = &s->ranges[i];
-    qsort(left, count, sizeof *left, by_size);
+    s->bytes = 0;
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct range *r = &s->ranges[i];
+        r->key = first == EARLIEST ? UINT32_MAX - r->place.first : r->bytes;
+        if (first == LARGEST_LONGEST) r->key *= 1 + r->place.last - r->place.first;
+        if (!r->in) s->left[count++] = r;
+    }
+    qsort(s->left, count, sizeof *s->left, by_key);
     for (uint32_t n = 0; n < count; n++) {
-        struct range *r = left[n];
-        r->offset = lowest_free(w, placed, n, r);
+        struct range *r = s->left[n];
+        r->offset = lowest_free(w, s->placed, n, r, s->way != TIGHT);
+        if (s->way == MOSTLY_APART && r->offset + r->bytes > s->most) r->offset = lowest_free(w, s->placed, n, r, false);
         if (r->offset + r->bytes > s->bytes) s->bytes = r->offset + r->bytes;
         uint32_t at = n;
-        for (; at > 0 && placed[at - 1]->offset > r->offset; at--) placed[at] = placed[at - 1];
-        placed[at] = r;
+        for (; at > 0 && s->placed[at - 1]->offset > r->offset; at--) s->placed[at] = s->placed[at - 1];
+        s->placed[at] = r;
     }
-    return TUFF_OK;
 }
 
+static void try_pack(struct tuff_work *w, struct scratch *s, uint32_t attempt)
+{
+    s->way = attempt / FIRST_COUNT;
+    find_lives(w, s);
+    if (!(w->params->debug & TUFF_DEBUG_NOALIAS)) take_over(w, s);
+    pack_ranges(w, s, attempt % FIRST_COUNT);
+}
+
+/* The first attempt that is within s->most, else the one that needs least. */
 static tuff_status plan_scratch(struct tuff_work *w, struct scratch *s)
 {
+    const uint32_t tightest = TIGHT * FIRST_COUNT;
+    uint32_t best = tightest;
+    uint64_t least;
+    bool fits = false;
     TUFF_TRY(collect_scratch(w, s));
-    if (!(w->params->debug & TUFF_DEBUG_NOALIAS)) take_over(w, s);
-    TUFF_TRY(pack_ranges(w, s));
+    try_pack(w, s, tightest);
+    least = s->bytes;
+    TUFF_TRY(most_alive(w, s, &s->most));
+    s->most = s->most + s->most / MORE_SCRATCH > TUFF_LITTLE_SCRATCH ? s->most + s->most / MORE_SCRATCH
+                                                                     : TUFF_LITTLE_SCRATCH;
+    if (s->most > w->params->caps->max_allocation_bytes) s->most = w->params->caps->max_allocation_bytes;
+    for (uint32_t i = 0; i < WAY_COUNT * FIRST_COUNT && !fits; i++) {
+        try_pack(w, s, i);
+        fits = s->bytes <= s->most;
+        if (!fits && s->bytes >= least) continue;
+        least = s->bytes;
+        best = i;
+    }
+    if (!fits) try_pack(w, s, best);
     for (uint32_t i = 0; i < s->count; i++) {
         const struct range *first = &s->ranges[i];
         while (first->in) first = first->in;

@@ -22,7 +22,7 @@ struct options {
     double min_seconds, max_seconds, sustained_seconds;
     uint32_t min_runs;
     uint64_t cache_bytes; /* last-level cache that cold figures go beyond; 0: by kind of device */
-    bool quick, list, plan;
+    bool quick, list, plan, barriers;
 };
 /* Exits with the help, the version, or a sentence about what is wrong. */
 void options_parse(struct options *options, int count, char **arguments);

@@ -22,6 +22,7 @@ static const char usage[] =
     "  -q, --quick          a small set, fewer runs: under a minute; the file is marked so\n"
     "  -l, --list           ids and titles of everything that can be measured (with --quick: of the small set)\n"
     "  -p, --plan           launches, barriers, bytes of the nets' plans; --json with it writes them as JSON\n"
+    "  -b, --barriers       with --plan: for each net the chain of launches that its barriers follow from\n"
     "  -j, --json FILE      results (default tuff-bench.json)\n"
     "      --html FILE      the report of these results as well\n"
     "  -s, --sustained SEC  a matmul for so many seconds: burst and sustained figure, clocks and temperature over time\n"
@@ -42,6 +43,7 @@ static const struct option names[] = {{"device", required_argument, NULL, 'd'},
                                       {"quick", no_argument, NULL, 'q'},
                                       {"list", no_argument, NULL, 'l'},
                                       {"plan", no_argument, NULL, 'p'},
+                                      {"barriers", no_argument, NULL, 'b'},
                                       {"json", required_argument, NULL, 'j'},
                                       {"html", required_argument, NULL, HTML},
                                       {"sustained", required_argument, NULL, 's'},
@@ -89,13 +91,14 @@ void options_parse(struct options *options, int count, char **arguments)
     double seconds = 0, most = 0, runs = 0;
     opterr = 0; /* its own sentences show what was given as it is */
     *options = (struct options){.data = "/usr/share/datasets/fashion-mnist"};
-    for (int option; (option = getopt_long(count, arguments, "d:o:qlpj:s:hV", names, NULL)) != -1;) {
+    for (int option; (option = getopt_long(count, arguments, "d:o:qlpbj:s:hV", names, NULL)) != -1;) {
         switch (option) {
         case 'd': add_device(options, optarg); break;
         case 'o': options->only = optarg; break;
         case 'q': options->quick = true; break;
         case 'l': options->list = true; break;
         case 'p': options->plan = true; break;
+        case 'b': options->barriers = true; break;
         case 'j': options->out = optarg; break;
         case 's': options->sustained_seconds = number("sustained", optarg, 1, 14400); break;
         case HTML: options->html = optarg; break;

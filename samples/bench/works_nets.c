@@ -172,7 +172,10 @@ static bool print_plan(void *user, const struct net_work *work)
     tuff_status status = zoo_work_create(plans->bench->context, work->net, work->mode, work->batch, &w, &error);
     struct tuff_executable_params params = {
         .struct_size = sizeof params, .outputs = w.outputs, .output_count = w.output_count};
+    char *barriers = NULL;
     if (status == TUFF_OK) status = tuff_plan_ask(plans->bench->device, w.graph, &params, &f, &error);
+    if (status == TUFF_OK && plans->bench->options->barriers)
+        status = tuff_plan_barriers(plans->bench->device, w.graph, &params, &barriers, &error);
     count_least(work, &f);
     zoo_work_finish(&w);
     id[strlen(id) - strlen("/f32.f32.f32")] = 0;
@@ -182,10 +185,13 @@ static bool print_plan(void *user, const struct net_work *work)
         return true;
     }
     double moved = (double)(f.bytes_read + f.bytes_written), least = (double)f.bytes_least, mega = 1e6;
-    printf("  %-32s %6u %6u %4u %5u %5u %10.1f %9.1f %6.1f %9.1f %9.1f %9.1f %9.2f %9.2f\n", id + 4, (unsigned)f.launches,
-           (unsigned)f.barriers, (unsigned)f.submissions, (unsigned)f.pipelines, (unsigned)f.kernels, moved / mega,
-           least / mega, least > 0 ? moved / least : 0, (double)f.total_bytes / mega, (double)f.scratch_bytes / mega,
-           (double)f.scratch_bound_bytes / mega, (double)f.saved_bytes / work->batch / mega, (double)f.flops / 1e9);
+    printf("  %-32s %6u %6u %6u %4u %5u %5u %10.1f %9.1f %6.1f %9.1f %9.1f %9.1f %9.2f %9.2f\n", id + 4,
+           (unsigned)f.launches, (unsigned)f.barriers, (unsigned)f.barriers_least, (unsigned)f.submissions,
+           (unsigned)f.pipelines, (unsigned)f.kernels, moved / mega, least / mega, least > 0 ? moved / least : 0,
+           (double)f.total_bytes / mega, (double)f.scratch_bytes / mega, (double)f.scratch_bound_bytes / mega,
+           (double)f.saved_bytes / work->batch / mega, (double)f.flops / 1e9);
+    if (barriers) printf("%s\n", barriers);
+    tuff_text_free(plans->bench->context, barriers);
     add_plan_row(plans, id, work, &f);
     return true;
 }
@@ -194,12 +200,15 @@ int plans_print(struct bench *bench)
 {
     struct plans plans = {.bench = bench, .rows = cJSON_CreateArray()};
     const char *path = bench->options->out;
-    printf("\nPlans, in MB: moved by launches, the least possible (inputs and results once; of training, also operands and\n"
-           "result of each product forward and of both its gradients), planned in all, scratch, the bound of scratch by\n"
-           "liveness, and what forward saves for backward, per sample\n\n"
-           "  %-32s %6s %6s %4s %5s %5s %10s %9s %6s %9s %9s %9s %9s %9s\n",
-           "", "launch", "barr.", "sub.", "pipe.", "texts", "moved", "least", "ratio", "planned", "scratch", "bound",
-           "saved", "GFLOP");
+    printf(
+        "\nPlans: barriers and the fewest that any order of the launches needs; in MB: moved by launches, the least "
+        "possible\n"
+        "(inputs and results once; of training, also operands and result of each product forward and of both its\n"
+        "gradients), planned in all, scratch, the bound of scratch by liveness, and what forward saves for backward, per\n"
+        "sample\n\n"
+        "  %-32s %6s %6s %6s %4s %5s %5s %10s %9s %6s %9s %9s %9s %9s %9s\n",
+        "", "launch", "barr.", "least", "sub.", "pipe.", "texts", "moved", "least", "ratio", "planned", "scratch", "bound",
+        "saved", "GFLOP");
     each_work(print_plan, &plans);
     struct tuff_error error = {0};
     bool good = !path || file_write(bench->context, plans.rows, path, -1, &error) == TUFF_OK;

@@ -75,7 +75,7 @@ tuff_val zoo_conv_norm(struct zoo_build *b, tuff_val x, struct tuff_layer_conv2d
     return activation ? activation(b->g, x) : x;
 }
 
-tuff_val zoo_relu6(struct tuff_graph *g, tuff_val x) { return tuff_clamp(g, x, 0, 6); }
+tuff_val zoo_relu6(struct tuff_graph *g, tuff_val x) { return tuff_relu6(g, x); }
 
 tuff_val zoo_part(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, uint32_t size)
 {
