@@ -30,10 +30,13 @@ static struct product draw(struct op_random *r, uint32_t number)
     struct product c = {
         .z = 1 + op_below(r, 2), .transpose_a = number % 2, .transpose_b = number / 2 % 2, .one_b = op_below(r, 2)};
     c.bias = op_below(r, 2), c.residual = op_below(r, 2), c.counted = op_below(r, 4) == 0;
-    switch (number / 4 % 4) {
+    switch (number / 4 % 5) {
     case 0: c.m = 1025 + edge(r, 30, even), c.n = 1020 + edge(r, 30, even), c.k = edge(r, 40, even); break;
     case 1: c.m = 500 + edge(r, 30, even), c.n = 500 + edge(r, 30, even), c.k = edge(r, 50, even); break;
     case 2: c.m = edge(r, 70, even), c.n = edge(r, 70, even), c.k = edge(r, 300, even); break;
+    case 3: /* few and long sums: by parts */
+        c.m = edge(r, 100, even), c.n = edge(r, 100, even), c.k = 500 + edge(r, 800, even);
+        break;
     default: c.m = edge(r, op_below(r, 2) ? 4 : 300, even), c.n = edge(r, c.m > 4 ? 4 : 300, even), c.k = edge(r, 600, even);
     }
     c.b_type = op_below(r, 3) ? TUFF_F32 : op_below(r, 2) ? TUFF_F16 : TUFF_BF16;
@@ -108,9 +111,9 @@ int main(int argc, char **argv)
         if (!asked(argc, argv, name)) continue;
         backend_test_renew(&test);
         test.device->caps.device_class = (enum tuff_device_class)i;
-        for (uint32_t k = 0; k < 16; k++) {
+        for (uint32_t k = 0; k < 20; k++) {
             const struct product c = draw(&random, k);
-            test.device->caps.families_off = k == 15 ? UINT32_MAX : 0; /* the last row, whatever the class */
+            test.device->caps.families_off = k == 19 ? UINT32_MAX : 0; /* the last row, whatever the class */
             check(&test, test.device, &random, name, &c);
         }
     }

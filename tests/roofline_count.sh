@@ -34,6 +34,13 @@ expect() { # expect TEXT NEW
 expect 'matmul, navi31: better: share 50 % -> 60 %' faster
 expect 'matmul, navi31: worse: spills 0 -> 9, share 50 % -> 60 %' spilled
 expect 'navi31            0       1       0' old
+printf 'navi31 matmul gemm_tile 51 # 3 points are left\n' > "$folder/shares"
+roofline check "$folder/old.json" "$folder/shares" | grep -qx 'all kernels are as they should be' || { echo "a share within the margin was refused"; exit 1; }
+printf 'navi31 matmul gemm_uni 54\n' > "$folder/shares"
+for wrong in 'kernel gemm_tile, expected gemm_uni' 'share 50 %, expected 54 %' '9 spills'; do
+    roofline check "$folder/$([ "$wrong" = '9 spills' ] && echo spilled || echo old).json" "$folder/shares" > "$folder/checked" && { echo "check found nothing"; exit 1; }
+    grep -qF "$wrong" "$folder/checked" || { cat "$folder/checked"; echo "expected '$wrong'"; exit 1; }
+done
 echo '{}' > "$folder/other.json"
 if roofline compare "$folder/old.json" "$folder/other.json" 2> /dev/null; then echo "a file of another format was compared"; exit 1; fi
 echo "roofline_count: $(wc -l < "$folder/counted") disassemblies, 4 comparisons"

@@ -340,7 +340,7 @@ matrix() {
     task "  the phones' own libraries, both ABIs" sh tests/run_android.sh phone || true
     task "  the APK" sh tests/run_android.sh apk || true
     task "roofline of kernels, a compiler of each kind" env "TUFF_SHARED=$shared" \
-        sh tests/roofline_gpus.sh polaris10,navi31,intel-dg2,kepler,ada,adreno740,apple-m1 || true
+        sh tests/roofline_gpus.sh polaris10,navi21,navi31,intel-dg2,intel-bmg,kepler,pascal,ada,adreno740,apple-m1 || true
     long "every allocation fails, validation" fault_memory 1
     long "every Vulkan call fails, validation" fault_vulkan 1
     long "kill -9 in a training, 200 times" train_kill 200

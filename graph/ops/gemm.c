@@ -90,7 +90,7 @@ static struct tile shuffle_tile(const struct tuff_caps *caps, const struct choic
     return (struct tile){c, lanes, tm, tn, tm * lanes, tn * 4 * lanes};
 }
 
-enum { MOST_FEW = 4 };
+enum { MOST_FEW = 4, SPLIT_ROUND = 32 };
 /* Is a the matrix of a product with few columns, and not b that of one with few rows? */
 static bool of_a(const struct tuff_gemm *gemm) { return gemm->m > MOST_FEW && gemm->n <= MOST_FEW; }
 
@@ -140,6 +140,30 @@ const struct tuff_family_row *tuff_gemm_row(const struct tuff_caps *caps, uint32
     const struct choice *c = choices;
     while (!takes(caps, c, layout, false)) c++;
     return &c->row;
+}
+
+static const struct {
+    struct tuff_family_row row;
+    uint32_t groups, terms;
+} splits[] = {
+#define TUFF_SPLIT_CHOICE(of, family, groups, terms, evidence, source)                                                      \
+    {{TUFF_DEVICE_CLASS_##of, TUFF_FAMILY_##family, TUFF_EVIDENCE_##evidence, source}, groups, terms},
+#include "graph/ops/families.def"
+};
+
+uint32_t tuff_gemm_splits(const struct tuff_caps *caps, uint64_t m, uint64_t n, uint64_t k, uint64_t z)
+{
+    uint64_t tiles = ceil_div(m, 64) * ceil_div(n, 64) * z;
+    if (tuff_class_of(caps) == TUFF_DEVICE_CLASS_SOFTWARE) return 1;
+    for (size_t i = 0; i < TUFF_COUNT(splits); i++) {
+        if (!tuff_family_fits(caps, &splits[i].row)) continue;
+        uint64_t most = k / splits[i].terms, count = splits[i].groups / tiles;
+        if (count > most) count = most;
+        if (count < 2) return 1;
+        uint64_t each = ceil_div(k, count * SPLIT_ROUND) * SPLIT_ROUND; /* the last one is not empty */
+        return (uint32_t)ceil_div(k, each);
+    }
+    return 1;
 }
 
 static const char *note_of(const struct tuff_caps *caps, const struct tuff_gemm *gemm, const struct tile *t)

@@ -36,6 +36,9 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
 /* The row of families.def for a large product of a layout. */
 const struct tuff_family_row *tuff_gemm_row(const struct tuff_caps *caps, uint32_t layout);
 
+/* Parts of k that a product is computed in, by the class and sizes alone; 1: it is computed at once. */
+uint32_t tuff_gemm_splits(const struct tuff_caps *caps, uint64_t m, uint64_t n, uint64_t k, uint64_t z);
+
 enum { TUFF_LEAST_GROUPS = 8 }; /* workgroups of a launch on software devices, so that all cores are busy to the end */
 
 /* Lanes of the kernels whose lanes hand elements around by shuffles, where this device is better served by those; else 0. */

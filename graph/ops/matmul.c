@@ -9,13 +9,17 @@
 enum { A, B, COUNT }; /* operands; the count may be left out */
 struct attrs {
     int32_t transpose_a, transpose_b;
+    uint32_t splits; /* not 0: of k; the result has their sums along an axis before the others */
 };
 static const struct tuff_attr attr_table[] = {
     {"transpose_a", "", TUFF_ATTR_I32, 1, offsetof(struct attrs, transpose_a)},
     {"transpose_b", "", TUFF_ATTR_I32, 1, offsetof(struct attrs, transpose_b)},
+    {"splits", "", TUFF_ATTR_I32, 1, offsetof(struct attrs, splits)},
 };
 
 #define MAX_BATCH (TUFF_MAX_RANK - 2)
+
+enum { ROUND = 32 }; /* k of the longest round of a kernel */
 
 /* Sizes of the product, and the batch axes of the result with each operand's stride in matrices (0 where broadcast). */
 struct sizes {
@@ -23,6 +27,7 @@ struct sizes {
     uint32_t rank; /* of the batch */
     uint32_t size[MAX_BATCH];
     uint64_t a_stride[MAX_BATCH], b_stride[MAX_BATCH];
+    uint64_t splits, k_split; /* k of each but the last, whole rounds of every kernel where there are several */
 };
 
 /* False where the operands do not fit. */
@@ -34,6 +39,8 @@ static bool measure(const struct tuff_shape *a, const struct tuff_shape *b, cons
     s->k = a->dim[attrs->transpose_a ? ar : ar + 1];
     s->n = b->dim[attrs->transpose_b ? br : br + 1];
     s->rank = ar > br ? ar : br;
+    s->splits = attrs->splits ? attrs->splits : 1;
+    s->k_split = attrs->splits ? (s->k + s->splits * ROUND - 1) / (s->splits * ROUND) * ROUND : s->k;
     if (b->dim[attrs->transpose_b ? br + 1 : br] != s->k) return false;
     uint64_t a_step = 1, b_step = 1;
     for (uint32_t i = 1; i <= s->rank; i++) {
@@ -87,10 +94,13 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
                                  : attrs->transpose_b                          ? "; without transpose_b they fit"
                                                                                : "; with transpose_b they fit");
     if (!fits) return tuff_infer_refuse(infer, "the axes before the last two must be equal, or 1");
-    *out = (struct tuff_shape){.rank = s.rank + 2};
-    memcpy(out->dim, s.size, s.rank * sizeof s.size[0]);
-    out->dim[s.rank] = (uint32_t)s.m;
-    out->dim[s.rank + 1] = (uint32_t)s.n;
+    const uint32_t first = attrs->splits ? 1 : 0, rank = first + s.rank + 2;
+    if (rank > TUFF_MAX_RANK || (attrs->splits && s.k_split * (s.splits - 1) >= s.k))
+        return tuff_infer_refuse(infer, "so many splits of the inner size do not go");
+    *out = (struct tuff_shape){.rank = rank, .dim = {(uint32_t)s.splits}};
+    memcpy(out->dim + first, s.size, s.rank * sizeof s.size[0]);
+    out->dim[rank - 2] = (uint32_t)s.m;
+    out->dim[rank - 1] = (uint32_t)s.n;
     return TUFF_OK;
 }
 
@@ -162,20 +172,26 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                              .counted = lower->value->in_count > COUNT};
     if (lower->value->in_count > COUNT) tuff_call_define(call, "COUNTED", 1);
     for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
+    const uint64_t batch = gemm.z;
+    if (attrs->splits) {
+        gemm.z *= s.splits;
+        gemm.k_split = s.k_split;
+    }
     TUFF_TRY(tuff_gemm_lower(lower, &gemm, call));
     struct tuff_kernel_gemm_matmul fields = {.TRANSPOSE_A = attrs->transpose_a != 0,
                                              .TRANSPOSE_B = attrs->transpose_b != 0,
                                              .batch_rank = s.rank,
                                              .a_last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1,
                                              .b_last = (uint32_t)tuff_shape_count(&lower->in[1]->shape) - 1,
-                                             .batch = (uint32_t)gemm.z,
-                                             .k_split = (uint32_t)s.k};
+                                             .batch = (uint32_t)batch,
+                                             .k_split = (uint32_t)s.k_split};
     for (uint32_t i = 0; i < MAX_BATCH; i++) {
         fields.batch_size[i] = i < s.rank ? s.size[i] : 1;
         fields.a_stride[i] = i < s.rank ? (uint32_t)s.a_stride[i] : 0;
         fields.b_stride[i] = i < s.rank ? (uint32_t)s.b_stride[i] : 0;
     }
     tuff_call_part(call, &tuff_part_gemm_matmul, &fields);
+    call->flops = 2 * s.m * s.n * s.k * batch;
     return TUFF_OK;
 }
 
@@ -201,18 +217,19 @@ static void ref(const struct tuff_ref *ref)
     const struct attrs *attrs = ref->value->attrs;
     struct sizes s;
     if (!measure(&ref->in_types[0].shape, &ref->in_types[1].shape, attrs, &s)) return;
-    uint64_t matrices = tuff_shape_count(&ref->value->type.shape) / (s.m * s.n), end = s.k;
+    uint64_t matrices = tuff_shape_count(&ref->value->type.shape) / (s.m * s.n * s.splits), end = s.k;
     if (ref->value->in_count > COUNT && ref->in[COUNT][0] < (double)s.k)
         end = ref->in[COUNT][0] > 0 ? (uint64_t)ref->in[COUNT][0] : 0;
-    for (uint64_t z = 0; z < matrices; z++) {
-        uint64_t rest = z, a_at = 0, b_at = 0;
+    for (uint64_t zs = 0; zs < matrices * s.splits; zs++) {
+        uint64_t z = zs % matrices, rest = z, a_at = 0, b_at = 0, begin = zs / matrices * s.k_split,
+                 last = begin + s.k_split < end ? begin + s.k_split : end;
         for (uint32_t d = s.rank; d-- > 0; rest /= s.size[d]) {
             a_at += rest % s.size[d] * s.a_stride[d];
             b_at += rest % s.size[d] * s.b_stride[d];
         }
         const double *a = ref->in[0] + a_at * s.m * s.k, *b = ref->in[1] + b_at * s.k * s.n;
-        for (uint64_t first = 0; first < end; first += BLOCK)
-            for (uint64_t j = 0; j < s.n; j += BLOCK) ref_block(&s, attrs, a, b, first, end, j, ref->out + z * s.m * s.n);
+        for (uint64_t first = begin; first < last; first += BLOCK)
+            for (uint64_t j = 0; j < s.n; j += BLOCK) ref_block(&s, attrs, a, b, first, last, j, ref->out + zs * s.m * s.n);
     }
 }
 
@@ -220,7 +237,8 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
 {
     const struct attrs *attrs = value->attrs;
     const struct tuff_shape *a = &in_types[0].shape;
-    return a->dim[attrs->transpose_a ? a->rank - 2 : a->rank - 1];
+    const double k = a->dim[attrs->transpose_a ? a->rank - 2 : a->rank - 1];
+    return attrs->splits ? k / attrs->splits : k;
 }
 
 static bool columns(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t axes[2])
@@ -232,7 +250,7 @@ static bool columns(const struct tuff_value *value, const struct tuff_type *in_t
 
 tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_matmul_params params)
 {
-    struct attrs attrs = {params.transpose_a, params.transpose_b};
+    struct attrs attrs = {params.transpose_a, params.transpose_b, 0};
     return tuff_graph_add(g, &tuff_op_matmul, (tuff_val[]){a, b, params.count}, params.count ? 3 : 2, &attrs);
 }
 
@@ -243,15 +261,29 @@ static tuff_val simpler(struct tuff_graph *g, const struct tuff_value *value, co
     bool a = tuff_is_transpose(g, in[0]), b = tuff_is_transpose(g, in[1]);
     struct tuff_matmul_params params = {(attrs->transpose_a != 0) != a, (attrs->transpose_b != 0) != b,
                                         value->in_count > COUNT ? in[COUNT] : 0};
-    if (!a && !b) return 0;
+    if ((!a && !b) || attrs->splits) return 0;
     return tuff_matmul(g, a ? tuff_value_of(g, in[0])->in[0] : in[0], b ? tuff_value_of(g, in[1])->in[0] : in[1], params);
+}
+
+/* Few and long sums by parts, whose sums are added by a launch of its own. */
+static tuff_val split(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    struct attrs attrs = *(const struct attrs *)value->attrs;
+    const struct tuff_shape a = tuff_type_of(g, in[0]).shape, b = tuff_type_of(g, in[1]).shape;
+    struct sizes s;
+    if (attrs.splits || value->in_count > COUNT || value->type.shape.rank == TUFF_MAX_RANK) return 0;
+    if (TUFF_NEVER(!measure(&a, &b, &attrs, &s))) return 0;
+    attrs.splits = tuff_gemm_splits(g->caps, s.m, s.n, s.k, tuff_shape_count(&value->type.shape) / (s.m * s.n));
+    if (attrs.splits < 2) return 0;
+    return tuff_sum(g, tuff_graph_add(g, &tuff_op_matmul, in, 2, &attrs), 1u << 0, TUFF_DROP_AXES);
 }
 
 static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     const struct attrs *attrs = value->attrs;
     const struct tuff_type a = tuff_type_of(g, in[0]), b = tuff_type_of(g, in[1]);
-    if (value->type.dtype != TUFF_I32 || (a.dtype == TUFF_I8 && tuff_dots(g->caps))) return 0;
+    if (value->type.dtype != TUFF_I32) return split(g, value, in);
+    if ((a.dtype == TUFF_I8 && tuff_dots(g->caps)) || attrs->splits) return 0;
     const struct tuff_byte_sums sums = {
         .axis = {a.shape.rank - (attrs->transpose_a ? 2 : 1), b.shape.rank - (attrs->transpose_b ? 1 : 2)},
         .groups = {1, 1},
