@@ -346,6 +346,7 @@ matrix() {
     long "kill -9 in a training, 200 times" train_kill 200
     long "1,000 rounds, 10,000 steps" train_rounds 1000 10000
     long "self-test with the kernels of other devices" op_selftest all
+    long "matrix products of every class of devices" op_products all
     task "fuzzing, 200,000 rounds of each reader" env TUFF_FUZZ_RUNS=200000 sh tests/fuzz_rounds.sh || true
     task "ResNet-50's head beside PyTorch's" sh tests/torch_transfer.sh small resnet50 || true
     task "mutations: those of the list, 20 drawn" python3 tests/mutate.py --count 20 --minutes 120 || true

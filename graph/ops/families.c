@@ -43,6 +43,8 @@ static const struct {
     {"matrix product, a[m][k] b[k][n]", tuff_gemm_row, TUFF_GEMM_NN},
     {"matrix product, a[m][k] b[n][k]", tuff_gemm_row, TUFF_GEMM_NT},
     {"matrix product, a[k][m] b[k][n]", tuff_gemm_row, TUFF_GEMM_TN},
+    {"vector by matrix, b[n][k]", tuff_gemm_row, TUFF_GEMM_FAST},
+    {"vector by matrix, b[k][n]", tuff_gemm_row, TUFF_GEMM_SLOW},
 };
 
 bool tuff_family_choice(const struct tuff_caps *caps, uint32_t index, struct tuff_family_choice *choice)
