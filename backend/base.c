@@ -156,7 +156,7 @@ void tuff_options_from_env(struct tuff_options *options)
     }
     const char *check = tuff_os_getenv("TUFF_CHECK");
     if (check && check[0] && options->struct_size >= offsetof(struct tuff_options, check) + sizeof options->check) {
-        options->check = options->check || !strcmp(check, "1");
+        if (!options->check) options->check = !strcmp(check, "1") ? TUFF_CHECK_ALL : TUFF_CHECK_NONE;
         if (strcmp(check, "0") != 0 && strcmp(check, "1") != 0) options->debug |= CHECK_UNKNOWN;
     }
     for (size_t i = 0; i < TUFF_COUNT(text_rows); i++) {

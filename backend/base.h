@@ -103,6 +103,16 @@ enum tuff_debug {
     TUFF_DEBUG_NOCOMPILER = 1 << 11 /* sessions that are given no compiler do without, as with TUFF_GLSLANG=OFF */
 };
 
+/* Which launches are run by themselves on made-up numbers when a session compiles them, and compared with their definitions in double precision.
+ * A family of kernels that is wrong is not used any more (tuff_device_found), and plans are made of the next one. */
+enum tuff_check_mode {
+    TUFF_CHECK_FIRST, /* self-test: one small launch of each kernel, once for a device, driver, processor and version of Tuff. Where no other
+                         kernel can take its place, a warning in the log. Not where nothing is kept on disk */
+    TUFF_CHECK_ALL, /* checked mode: every launch, the first time that its shape is seen on a device; where no other kernel can take its place,
+                         compiling ends with TUFF_ERR_WRONG. Compiling takes seconds longer, running does not */
+    TUFF_CHECK_NONE
+};
+
 /* What a context is made with. Zero is the default of every field but struct_size. */
 struct tuff_options {
     size_t struct_size;                                                      /* sizeof(struct tuff_options) */
@@ -119,10 +129,7 @@ struct tuff_options {
     const char *tiles; /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
     uint32_t
         submission_ms; /* longest submission that is aimed at, 1 to 10000; 0: 500. Apps that share the GPU with a screen: 8 */
-    /* Checked mode: each launch of a plan is run by itself on made-up numbers when its session compiles it, the first time that its shape is
-     * seen on a device, and compared with its definition in double precision. A family of kernels that is wrong is not used any more
-     * (tuff_device_found), plans are made of the next one; where there is none, TUFF_ERR_WRONG. Compiling takes seconds longer, running does not. */
-    bool check;
+    enum tuff_check_mode check; /* TUFF_CHECK_FIRST */
 };
 
 /* Fills options from the environment, the only place where it is read. Fields that are already set stay; bits of debug are added; the
@@ -138,7 +145,7 @@ struct tuff_options {
  *   TUFF_CLASS      device_class  "amd-rdna", "nvidia", ..: kernels of another class of devices
  *   TUFF_TILES      tiles      "avx2" or "avx512"
  *   TUFF_SUBMISSION_MS  submission_ms  a whole number, "8"
- *   TUFF_CHECK      check      "1"; "0" or empty: not
+ *   TUFF_CHECK      check      "1": all, "0": none
  * A word that nobody knows is an error of tuff_context_create (debug, log) or of opening and listing devices (the others), with a
  * sentence that lists the known ones. XDG_CACHE_HOME and HOME (Windows: LOCALAPPDATA) say where the platform keeps caches. */
 TUFF_API void tuff_options_from_env(struct tuff_options *options);

@@ -58,9 +58,11 @@ void tuff_health_note(struct tuff_device *device, uint64_t key);
 uint32_t tuff_health_families(struct tuff_device *device);
 /* False: without memory. */
 bool tuff_health_switch_off(struct tuff_device *device, const char *family, const char *reason);
-/* True once for a device, driver and version of Tuff: then the self-test is run, and said to have. */
-bool tuff_health_begin_test(struct tuff_device *device);
-void tuff_health_end_test(struct tuff_device *device);
+/* Kernels (shader files) of which a launch computed right numbers with this driver; those noted are kept on disk by tuff_health_keep. */
+bool tuff_health_keeps(struct tuff_device *device); /* false: there is no such place */
+bool tuff_health_tested(struct tuff_device *device, const char *kernel);
+void tuff_health_note_tested(struct tuff_device *device, const char *kernel);
+void tuff_health_keep(struct tuff_device *device);
 
 /* ---- kernels of files (pack.c) ---- */
 

@@ -6,11 +6,11 @@
 
 #include <stdio.h>
 
-static const struct tuff_lines lines = {
-    "families.txt",
-    "# Families of kernels that computed wrong numbers, and self-tests that have run: device driver version processor, "
-    "version of Tuff, what was found, and the line's hash. Lines may be deleted.\n"};
-static const char OFF[] = "off ", TESTED[] = "tested";
+static const struct tuff_lines lines = {"families.txt",
+                                        "# Families of kernels that computed wrong numbers, and kernels that computed right "
+                                        "ones: device driver version processor, "
+                                        "version of Tuff, what was found, and the line's hash. Lines may be deleted.\n"};
+static const char OFF[] = "off ", RIGHT[] = "right ";
 
 /* Of the device and this version of Tuff, whose kernels they are. NULL: no memory. */
 static char *key_of(struct tuff_context *context, const struct tuff_caps *caps)
@@ -39,12 +39,46 @@ static bool add(struct tuff_device_health *health, struct tuff_context *context,
     return true;
 }
 
+/* Where the key is, or belongs. */
+static size_t place_of(const struct tuff_device_health *health, uint64_t key)
+{
+    size_t low = 0, high = health->right_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (health->right[middle] < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool has(const struct tuff_device_health *health, uint64_t key)
+{
+    size_t at = place_of(health, key);
+    return at < health->right_count && health->right[at] == key;
+}
+
+static bool note(struct tuff_device_health *health, struct tuff_context *context, uint64_t key)
+{
+    size_t at = place_of(health, key);
+    if (has(health, key)) return true;
+    if (!TUFF_GROW_HEAP(context, health->right, health->right_count, &health->right_capacity)) return false;
+    memmove(health->right + at + 1, health->right + at, (health->right_count++ - at) * sizeof *health->right);
+    health->right[at] = key;
+    return true;
+}
+
 tuff_status tuff_health_init(struct tuff_device_health *health, struct tuff_context *context, const struct tuff_caps *caps)
 {
     char *key = key_of(context, caps), *says;
+    tuff_text_init(&health->tested, context);
     bool memory = key && tuff_os_mutex_create(context, &health->lock) == TUFF_OK;
     for (uint32_t i = 0; memory && (says = tuff_lines_find(context, &lines, key, i)); i++) {
-        if (!strcmp(says, TESTED)) health->tested = true;
+        for (char *at = says; !strncmp(says, RIGHT, strlen(RIGHT)) && *at; at += strcspn(at, " ,")) {
+            at += strspn(at, " ,");
+            memory = memory && note(health, context, tuff_hash(0, at, strcspn(at, ",")));
+        }
         if (!strncmp(says, OFF, strlen(OFF))) memory = add(health, context, says + strlen(OFF));
         tuff_free(context, says);
     }
@@ -71,6 +105,7 @@ uint32_t tuff_health_off(struct tuff_context *context, const struct tuff_caps *c
 
 void tuff_health_finish(struct tuff_device_health *health, struct tuff_context *context)
 {
+    tuff_text_finish(&health->tested);
     tuff_free(context, health->right);
     tuff_free(context, health->found);
     if (health->lock) tuff_os_mutex_destroy(health->lock);
@@ -83,41 +118,44 @@ static void keep(struct tuff_device *device, const char *says)
     tuff_free(device->context, key);
 }
 
-/* Where the key is, or belongs. */
-static size_t place_of(const struct tuff_device_health *health, uint64_t key)
-{
-    size_t low = 0, high = health->right_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (health->right[middle] < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 bool tuff_health_known(struct tuff_device *device, uint64_t key)
 {
-    struct tuff_device_health *health = &device->health;
-    tuff_os_mutex_lock(health->lock);
-    size_t at = place_of(health, key);
-    bool known = at < health->right_count && health->right[at] == key;
-    tuff_os_mutex_unlock(health->lock);
+    tuff_os_mutex_lock(device->health.lock);
+    bool known = has(&device->health, key);
+    tuff_os_mutex_unlock(device->health.lock);
     return known;
 }
 
 void tuff_health_note(struct tuff_device *device, uint64_t key)
 {
-    struct tuff_device_health *health = &device->health;
-    tuff_os_mutex_lock(health->lock);
-    size_t at = place_of(health, key);
-    bool known = at < health->right_count && health->right[at] == key;
-    if (!known && TUFF_GROW_HEAP(device->context, health->right, health->right_count, &health->right_capacity)) {
-        memmove(health->right + at + 1, health->right + at, (health->right_count++ - at) * sizeof *health->right);
-        health->right[at] = key;
-    }
-    tuff_os_mutex_unlock(health->lock);
+    tuff_os_mutex_lock(device->health.lock);
+    (void)note(&device->health, device->context, key); /* without memory it is compared again */
+    tuff_os_mutex_unlock(device->health.lock);
+}
+
+bool tuff_health_keeps(struct tuff_device *device) { return tuff_store_on(device->context); }
+
+bool tuff_health_tested(struct tuff_device *device, const char *kernel)
+{
+    return tuff_health_known(device, tuff_hash_text(0, kernel));
+}
+
+void tuff_health_note_tested(struct tuff_device *device, const char *kernel)
+{
+    tuff_health_note(device, tuff_hash_text(0, kernel));
+    tuff_os_mutex_lock(device->health.lock);
+    tuff_text_add(&device->health.tested, "%s%s", device->health.tested.length ? "," : RIGHT, kernel);
+    tuff_os_mutex_unlock(device->health.lock);
+}
+
+void tuff_health_keep(struct tuff_device *device)
+{
+    tuff_os_mutex_lock(device->health.lock);
+    char *says = device->health.tested.length ? tuff_text_take(&device->health.tested) : NULL;
+    tuff_text_init(&device->health.tested, device->context);
+    tuff_os_mutex_unlock(device->health.lock);
+    if (says) keep(device, says);
+    tuff_free(device->context, says);
 }
 
 uint32_t tuff_health_families(struct tuff_device *device)
@@ -142,17 +180,6 @@ bool tuff_health_switch_off(struct tuff_device *device, const char *family, cons
     tuff_text_finish(&says);
     return before || added;
 }
-
-bool tuff_health_begin_test(struct tuff_device *device)
-{
-    tuff_os_mutex_lock(device->health.lock);
-    bool first = !device->health.tested;
-    device->health.tested = true;
-    tuff_os_mutex_unlock(device->health.lock);
-    return first;
-}
-
-void tuff_health_end_test(struct tuff_device *device) { keep(device, TESTED); }
 
 bool tuff_device_found(const struct tuff_device *device, uint32_t index, struct tuff_device_found *found)
 {

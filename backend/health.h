@@ -1,8 +1,8 @@
-/* health.h - what was found of a device while it was used: families of kernels that computed wrong numbers, launches that computed right ones, and
- * whether its self-test has run. Private; graph/ reaches it by handover.h.
+/* health.h - what was found of a device while it was used: families of kernels that computed wrong numbers, launches and
+ * kernels that computed right ones. Private; graph/ reaches it by handover.h.
  *
- * What is wrong, and that the self-test has run, stands in families.txt in the folder of the caches, a line each for a device, driver,
- * processor and version of Tuff; what was right is remembered as long as the device. Thread-safe. */
+ * What is wrong, and which kernels are right, stands in families.txt in the folder of the caches, a line each for a device, driver,
+ * processor and version of Tuff; launches are remembered as long as the device. Thread-safe. */
 #ifndef TUFF_HEALTH_H
 #define TUFF_HEALTH_H
 
@@ -16,7 +16,7 @@ struct tuff_device_health {
     size_t right_count, right_capacity;
     struct tuff_device_found *found; /* [owned] */
     size_t found_count, found_capacity;
-    bool tested; /* the self-test has run with this driver, or runs */
+    struct tuff_text tested; /* kernels that were found right and are not in the file yet, by commas */
 };
 /* Reads the file. Errors: MEMORY. */
 tuff_status tuff_health_init(struct tuff_device_health *health, struct tuff_context *context, const struct tuff_caps *caps);

@@ -16,9 +16,12 @@
 #include <math.h>
 #include <stdio.h>
 
-static const uint64_t MOST_BYTES = UINT64_C(1) << 30; /* that a group's launches bind */
-static const double MOST_ELEMENTS = 1 << 25,          /* of all values of a group: half a gigabyte of doubles */
-    MOST_WORK = 1 << 26;                              /* multiply-adds of a product that are done in double */
+/* Of one group, in checked mode and of the self-test: bytes that its launches bind, elements of all its values (half a gigabyte of doubles),
+ * multiply-adds of a product that are done in double. */
+static const struct limits {
+    uint64_t bytes;
+    double elements, work;
+} limits[2] = {{UINT64_C(1) << 30, 1 << 25, 1 << 26}, {1 << 23, 1 << 19, 1 << 22}};
 enum { WHOLE = 64, EXACT = 1 << 24, MOST_FACTOR = 127 };
 
 struct area { /* what the launches touch, in one piece */
@@ -29,6 +32,7 @@ struct area { /* what the launches touch, in one piece */
 
 struct trial {
     struct tuff_check *check;
+    const struct limits *most;
     const struct tuff_work *w;
     const struct tuff_group *group;
     struct tuff_context *context;
@@ -92,7 +96,7 @@ static tuff_status find_areas(struct trial *t)
     }
     count = tuff_ranges_join(ranges, count);
     for (size_t i = 0; i < count; i++) bytes += ranges[i].end - ranges[i].begin;
-    if (bytes > MOST_BYTES) t->why = "it binds more than a gigabyte";
+    if (bytes > t->most->bytes) t->why = "it binds too many bytes";
     t->areas = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *t->areas);
     if (!t->areas) return tuff_fail_memory(t->context, t->error);
     t->area_count = (uint32_t)count;
@@ -147,7 +151,7 @@ static bool mark(struct trial *t, tuff_val v, double *elements, uint32_t depth)
     if (!v || t->needed[v]) return true;
     t->needed[v] = true;
     *elements += (double)count_of(t, v);
-    if (*elements > MOST_ELEMENTS || depth > 2000) return false;
+    if (*elements > t->most->elements || depth > 2000) return false;
     for (uint32_t i = 0; !is_read(t, v) && i < value->in_count; i++)
         if (!mark(t, value->in[i], elements, depth + 1)) return false;
     return true;
@@ -378,12 +382,12 @@ static uint32_t columns_for(const struct trial *t, tuff_val v)
     struct tuff_type types[8] = {{.dtype = TUFF_F32}};
     uint32_t axis[2];
     double work = tuff_value_work(t->w->g, v) / 2;
-    if (work <= MOST_WORK || !tuff_op_is_product(value->op) || !value->op->columns) return 0;
+    if (work <= t->most->work || !tuff_op_is_product(value->op) || !value->op->columns) return 0;
     for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(types); i++)
         if (value->in[i]) types[i] = val(t->w, value->in[i])->type;
     if (!value->op->columns(value, types, axis)) return 0;
     uint32_t all = value->type.shape.dim[axis[1]];
-    double fit = MOST_WORK * all / work;
+    double fit = t->most->work * all / work;
     return fit < 1 ? 1 : (uint32_t)fit;
 }
 
@@ -401,7 +405,7 @@ static tuff_status evaluate(struct trial *t, tuff_val v)
         if (!t->data[v] || !t->bound[v]) return tuff_fail_memory(t->context, t->error);
         return sample(t, v, columns);
     }
-    if (work > 16 * MOST_WORK) t->why = "its definition takes too long";
+    if (work > 16 * t->most->work) t->why = "its definition takes too long";
     if (t->why) return TUFF_OK;
     if (!t->bound[v] || tuff_reference_value(t->w->g, v, t->data) != TUFF_OK) return tuff_fail_memory(t->context, t->error);
     tuff_status status = tuff_bound_of(t->w->g, v, t->data, t->bound);
@@ -469,8 +473,8 @@ static bool switch_off(const struct trial *t, const char *file, const char *sent
     if (family == TUFF_FAMILY_COUNT || t->w->params->caps->families_off >> family & 1) return false;
     const char *name = tuff_family_name(family);
     if (!tuff_health_switch_off(t->check->device, name, sentence)) return false;
-    tuff_log_message(t->context, TUFF_LOG_WARNING,
-                     "checked mode: kernels of family %s compute wrong numbers on %.80s and are not used any more: %s", name,
+    tuff_log_message(tuff_device_context(t->check->device), TUFF_LOG_WARNING,
+                     "kernels of family %s compute wrong numbers on %.80s and are not used any more: %s", name,
                      t->w->params->caps->name, sentence);
     return true;
 }
@@ -485,8 +489,8 @@ static tuff_status wrong(struct trial *t, tuff_val v, uint64_t at, double expect
     snprintf(sentence, sizeof sentence, "%s: element %llu of %s%s: expected %.9g, got %.9g, bound %.3g", launch->label,
              (unsigned long long)at, how, tuff_value_text(t->w->g, v, text, sizeof text), expected, got, bound);
     t->check->switched_off = switch_off(t, file, sentence);
-    return tuff_fail(t->check->switched_off ? NULL : t->context, t->error, TUFF_ERR_WRONG,
-                     "checked mode: kernel %s computes wrong numbers on %.80s, and no other can take its place: %s", file,
+    return tuff_fail(t->check->switched_off || t->check->first ? NULL : tuff_device_context(t->check->device), t->error,
+                     TUFF_ERR_WRONG, "kernel %s computes wrong numbers on %.80s, and no other can take its place: %s", file,
                      t->w->params->caps->name, sentence);
 }
 
@@ -592,30 +596,39 @@ static tuff_status try_group(struct trial *t)
 tuff_status tuff_check_group(struct tuff_check *check, const struct tuff_work *w, const struct tuff_group *group,
                              uint32_t first)
 {
+    if (first == w->plan->launch_count) return TUFF_OK;
+    const char *kernel = w->plan->kernels[w->plan->launches[first].kernel].file;
+    struct tuff_error error = {0};
     struct trial t = {.check = check,
+                      .most = &limits[check->first],
                       .w = w,
                       .group = group,
                       .context = w->context,
                       .arena = {.context = w->context},
-                      .error = w->error,
+                      .error = &error,
                       .first = first,
                       .count = w->plan->launch_count - first,
                       .number = (uint32_t)(group - w->groups)};
     uint64_t key = key_of(&t);
-    if (!t.count) return TUFF_OK;
+    bool known = check->first ? tuff_health_tested(check->device, kernel) : tuff_health_known(check->device, key);
+    check->known += known;
+    if (known) return TUFF_OK;
     if (tuff_cancel_requested(check->cancel)) return tuff_fail(w->context, w->error, TUFF_ERR_CANCELLED, "cancelled");
-    if (tuff_health_known(check->device, key)) {
-        check->known++;
-        return TUFF_OK;
-    }
     tuff_status status = try_group(&t);
+    bool warns = status == TUFF_ERR_WRONG && check->first && !check->switched_off;
     if (status == TUFF_OK && !t.why) {
         check->right++;
         tuff_health_note(check->device, key);
+        if (check->first) tuff_health_note_tested(check->device, kernel);
     } else if (status == TUFF_OK) {
         check->left_out++;
-        tuff_log_message(w->context, TUFF_LOG_INFO, "checked mode: %s is not compared: %s", w->plan->launches[first].label,
-                         t.why);
+        tuff_log_message(tuff_device_context(check->device), check->first ? TUFF_LOG_DEBUG : TUFF_LOG_INFO,
+                         "check: %s is not compared: %s", w->plan->launches[first].label, t.why);
+    } else if (warns) {
+        tuff_log_message(tuff_device_context(check->device), TUFF_LOG_WARNING, "%s", error.message);
+        status = TUFF_OK;
+    } else if (w->error) {
+        *w->error = error;
     }
     forget(&t);
     if (t.data) tuff_free(w->context, t.data);

@@ -1,4 +1,4 @@
-/* check.h - checked mode (tuff_options.check): what a launch computes on this device is compared with the operators' definitions before the
+/* check.h - checked mode and the self-test of kernels (tuff_options.check): what a launch computes on this device is compared with the operators' definitions before the
  * plan that it is of runs. Private. */
 #ifndef TUFF_CHECK_H
 #define TUFF_CHECK_H
@@ -9,6 +9,7 @@ struct tuff_check {
     struct tuff_device *device;           /* [borrowed] */
     const struct tuff_cancel *cancel;     /* [borrowed] or NULL */
     const struct tuff_compiler *compiler; /* [borrowed] that the plan will be compiled by */
+    bool first;                           /* one small launch of each kernel that was never compared on the device */
     uint32_t right, known, left_out;      /* groups: compared now, compared before, not compared */
     bool switched_off;                    /* a family was: the plan is to be made anew */
 };

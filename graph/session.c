@@ -10,8 +10,8 @@ struct tuff_session {
     struct tuff_device *device;   /* [retained] */
     struct tuff_graph *graph;     /* [retained] */
     const struct tuff_compiler *compiler;
-    bool plain;                     /* it is tuff_built_kernels() */
-    bool check;                     /* checked mode */
+    bool plain; /* it is tuff_built_kernels() */
+    enum tuff_check_mode check;
     struct tuff_memories *memories; /* [retained] of the layout, as many as were made */
     struct tuff_layout layout;
     uint32_t made;         /* memories */
@@ -276,23 +276,25 @@ static struct tuff_caps caps_for(struct tuff_device *device)
     return caps;
 }
 
-/* In checked mode until no launch of it computes wrong numbers. */
+/* Until no launch of it that is compared computes wrong numbers. */
 static tuff_status sound_plan(struct tuff_session *s, const struct tuff_executable_params *params,
                               struct tuff_compiled *compiled, struct tuff_packed *packed, struct tuff_error *error)
 {
-    struct tuff_check check = {.device = s->device, .cancel = params->progress.cancel};
+    struct tuff_check check = {
+        .device = s->device, .cancel = params->progress.cancel, .first = s->check == TUFF_CHECK_FIRST};
+    bool checks = check.first ? tuff_health_keeps(s->device) : s->check == TUFF_CHECK_ALL;
     tuff_status status;
     do {
         struct tuff_caps caps = caps_for(s->device);
         check.switched_off = false;
         check.compiler = s->compiler;
-        status = choose_plan(&caps, s->graph, &s->layout, params, s->plain, s->check ? &check : NULL, compiled, packed,
-                             error);
+        status = choose_plan(&caps, s->graph, &s->layout, params, s->plain, checks ? &check : NULL, compiled, packed, error);
     } while (status == TUFF_ERR_WRONG && check.switched_off);
-    if (s->check && status == TUFF_OK)
+    if (checks && status == TUFF_OK && (check.right || !check.first))
         tuff_log_message(s->context, TUFF_LOG_INFO,
-                         "checked mode: %u launches are right, %u were before, %u are not compared", check.right,
+                         "check: %u launches are right, %u or their like were before, %u are not compared", check.right,
                          check.known, check.left_out);
+    if (check.first) tuff_health_keep(s->device);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "backend/handover.h"
 #include "graph/ops/families.h"
 #include "tests/backend_help.h"
+#include "tests/graph_help.h"
 #include "tests/op_help.h"
 #include "tests/temporary.h"
 
@@ -89,6 +90,8 @@ struct check_test {
     double *expected[OUTPUTS]; /* by the definitions */
     float *content[MOST_INPUTS];
     struct net net;
+    void (*log)(void *user, enum tuff_log_level level, const char *message);
+    void *log_user;
 };
 
 static uint64_t count_of(const struct check_test *t, tuff_val v)
@@ -158,8 +161,8 @@ static void close_all(struct opened *o)
 }
 
 /* The net on a device of its own, of this class. */
-static tuff_status open_net(struct check_test *t, const char *class, bool check, const struct tuff_compiler *compiler,
-                            struct opened *o, struct tuff_error *error)
+static tuff_status open_net(struct check_test *t, const char *class, enum tuff_check_mode check,
+                            const struct tuff_compiler *compiler, struct opened *o, struct tuff_error *error)
 {
     struct tuff_options options = t->test.context->options;
     *o = (struct opened){NULL, NULL, NULL, NULL};
@@ -167,7 +170,9 @@ static tuff_status open_net(struct check_test *t, const char *class, bool check,
     options.debug &= ~(uint32_t)TUFF_DEBUG_NOCACHE;
     options.device_class = class;
     options.check = check;
-    options.log = NULL;
+    options.log = t->log;
+    options.log_user = t->log_user;
+    options.log_level = TUFF_LOG_INFO;
     TUFF_TRY(tuff_context_create(&options, &o->context, error));
     TUFF_TRY(tuff_device_create(o->context, NULL, &o->device, error));
     const struct tuff_session_params session = {.struct_size = sizeof session, .compiler = compiler};
@@ -197,10 +202,10 @@ static void test_family(struct check_test *t, const char *class, enum tuff_famil
     char version[64];
     snprintf(version, sizeof version, "broken %s %s", class, name);
     compiler.version = version;
-    bool open = open_net(t, class, false, &compiler, &o, &error) == TUFF_OK;
+    bool open = open_net(t, class, TUFF_CHECK_NONE, &compiler, &o, &error) == TUFF_OK;
     backend_check(&t->test, open && !run(t, o.x), "canary: %s of %s was not made wrong", name, class);
     close_all(&o);
-    if (!backend_status(&t->test, name, TUFF_OK, open_net(t, class, true, &compiler, &o, &error), &error)) {
+    if (!backend_status(&t->test, name, TUFF_OK, open_net(t, class, TUFF_CHECK_ALL, &compiler, &o, &error), &error)) {
         close_all(&o);
         return;
     }
@@ -213,7 +218,7 @@ static void test_family(struct check_test *t, const char *class, enum tuff_famil
     printf("%-13s %-10s %s\n", class, name, found.reason);
     close_all(&o);
     /* Another run knows it, without checked mode. */
-    open = backend_status(&t->test, name, TUFF_OK, open_net(t, class, false, &compiler, &o, &error), &error);
+    open = backend_status(&t->test, name, TUFF_OK, open_net(t, class, TUFF_CHECK_NONE, &compiler, &o, &error), &error);
     backend_check(&t->test, open && run(t, o.x) && tuff_device_found(o.device, 0, &found),
                   "%s of %s is used again by another run", name, class);
     close_all(&o);
@@ -229,7 +234,7 @@ static void test_class(struct check_test *t, const char *class, bool *tested)
     struct tuff_device_found found;
     struct tuff_error error = {0};
     struct opened o;
-    bool open = backend_status(&t->test, class, TUFF_OK, open_net(t, class, true, &compiler, &o, &error), &error);
+    bool open = backend_status(&t->test, class, TUFF_OK, open_net(t, class, TUFF_CHECK_ALL, &compiler, &o, &error), &error);
     backend_check(&t->test, open && run(t, o.x) && !tuff_device_found(o.device, 0, &found), "%s: something is wrong", class);
     close_all(&o);
     temporary_empty(t->test.context, t->folder);
@@ -238,6 +243,73 @@ static void test_class(struct check_test *t, const char *class, bool *tested)
             tested[i] = true;
             test_family(t, class, (enum tuff_family)i);
         }
+}
+
+static void count_checks(void *user, enum tuff_log_level level, const char *message)
+{
+    unsigned *counts = user;
+    (void)level;
+    counts[0] += strstr(message, "launches are right") != NULL;
+    counts[1] += strstr(message, "computes wrong numbers") != NULL;
+}
+
+/* The self-test: kernels are compared once for a device and driver, and what is wrong is switched off or told of. */
+static void test_first(struct check_test *t)
+{
+    struct broken broken = {.family = TUFF_FAMILY_TILE};
+    struct tuff_compiler compiler = {
+        .struct_size = sizeof compiler, .user = &broken, .version = "first tile", .compile = compile};
+    struct tuff_device_found found;
+    struct tuff_error error = {0};
+    struct opened o;
+    t->log = count_checks;
+    for (uint32_t i = 0; i < 3; i++) { /* with a wrong family, again, and with a wrong kernel that is the only one */
+        unsigned counts[2] = {0, 0};
+        t->log_user = counts;
+        broken.family = i ? TUFF_FAMILY_COUNT : TUFF_FAMILY_TILE;
+        broken.file = i == 2 ? "pointwise" : NULL;
+        compiler.version = i == 2 ? "first pointwise" : "first tile";
+        bool open = backend_status(&t->test, "first", TUFF_OK,
+                                   open_net(t, "nvidia", TUFF_CHECK_FIRST, &compiler, &o, &error), &error);
+        bool right = open && run(t, o.x);
+        backend_check(&t->test, right == (i < 2) && counts[0] == (i == 1 ? 0 : 1) && counts[1] == (i == 2),
+                      "self-test %u: right %d, compared %u times, %u warnings", (unsigned)i, right, counts[0], counts[1]);
+        backend_check(&t->test, open && tuff_device_found(o.device, 0, &found) == (i < 2),
+                      "self-test %u: expected family tile off in the first two", (unsigned)i);
+        close_all(&o);
+        if (i == 1) temporary_empty(t->test.context, t->folder);
+    }
+    t->log = NULL;
+    temporary_empty(t->test.context, t->folder);
+}
+
+/* Networks with optimizers, loops, indices, random numbers: all is right, and nearly all is compared. */
+static void test_networks(struct check_test *t)
+{
+    struct tuff_options options = t->test.context->options;
+    struct tuff_context *context = NULL;
+    struct tuff_device *device = NULL;
+    struct tuff_error error = {0};
+    options.check = TUFF_CHECK_ALL;
+    if (tuff_context_create(&options, &context, &error) != TUFF_OK ||
+        tuff_device_create(context, NULL, &device, &error) != TUFF_OK)
+        exit(1);
+    for (uint32_t i = 0; i < graph_network_count; i++) {
+        tuff_val outputs[GRAPH_HELP_OUTPUTS];
+        struct tuff_session *session = NULL;
+        struct tuff_executable *x = NULL;
+        struct tuff_graph *g = graph_fresh(context);
+        const struct tuff_executable_params params = {
+            .struct_size = sizeof params, .outputs = outputs, .output_count = graph_network(g, i, outputs)};
+        tuff_status status = tuff_session_create(device, g, NULL, &session, &error);
+        if (status == TUFF_OK) status = tuff_session_compile(session, &params, &x, &error);
+        backend_status(&t->test, graph_network_names[i], TUFF_OK, status, &error);
+        tuff_executable_destroy(x);
+        tuff_session_destroy(session);
+        tuff_graph_destroy(g);
+    }
+    tuff_device_release(device);
+    tuff_context_destroy(context);
 }
 
 /* Nothing else computes rows of pointwise operators. */
@@ -252,7 +324,7 @@ static void test_only(struct check_test *t)
     tuff_val a = t->net.inputs[0];
     t->net.outputs[0] = tuff_add(t->net.g, tuff_mul(t->net.g, a, a), a);
     t->net.output_count = 1;
-    tuff_status status = open_net(t, NULL, true, &compiler, &o, &error);
+    tuff_status status = open_net(t, NULL, TUFF_CHECK_ALL, &compiler, &o, &error);
     backend_check(&t->test,
                   status == TUFF_ERR_WRONG && strstr(error.message, "pointwise") && strstr(error.message, "expected"),
                   "pointwise: expected TUFF_ERR_WRONG, got %s: %s", tuff_status_name(status), error.message);
@@ -277,6 +349,8 @@ int main(void)
     if (prepare(&t)) {
         for (size_t i = 0; i < TUFF_COUNT(classes); i++) test_class(&t, classes[i], tested);
         test_only(&t);
+        test_first(&t);
+        test_networks(&t);
     }
     backend_check(&t.test, tested[TUFF_FAMILY_TILE] && tested[TUFF_FAMILY_UNI], "no class used the families tile and uni");
     for (uint32_t i = 0; i < TUFF_FAMILY_COUNT; i++)
