@@ -259,7 +259,9 @@ void tuff_context_destroy(struct tuff_context *context)
 {
     if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
     struct tuff_attached *kernels = atomic_load(&context->kernels);
+    struct tuff_attached *tuning = atomic_load(&context->tuning);
     if (kernels) kernels->destroy(context, kernels);
+    if (tuning) tuning->destroy(context, tuning);
     for (size_t i = 0; i < TUFF_COUNT(text_rows); i++) tuff_free(context, (char *)(uintptr_t)*text_of(&context->options, i));
     tuff_free(context, context);
 }

@@ -130,6 +130,7 @@ struct tuff_options {
     uint32_t
         submission_ms; /* longest submission that is aimed at, 1 to 10000; 0: 500. Apps that share the GPU with a screen: 8 */
     enum tuff_check_mode check; /* TUFF_CHECK_FIRST */
+    const char *tuning; /* path of a tuning file (tuff_tuning_open), which sessions of the context read; NULL: none */
 };
 
 /* Fills options from the environment, the only place where it is read. Fields that are already set stay; bits of debug are added; the
@@ -145,6 +146,7 @@ struct tuff_options {
  *   TUFF_CLASS      device_class  "amd-rdna", "nvidia", ..: kernels of another class of devices
  *   TUFF_TILES      tiles      "avx2" or "avx512"
  *   TUFF_SUBMISSION_MS  submission_ms  a whole number, "8"
+ *   TUFF_TUNING     tuning     a path
  *   TUFF_CHECK      check      "1": all, "0": none
  * A word that nobody knows is an error of tuff_context_create (debug, log) or of opening and listing devices (the others), with a
  * sentence that lists the known ones. XDG_CACHE_HOME and HOME (Windows: LOCALAPPDATA) say where the platform keeps caches. */

@@ -21,6 +21,8 @@ struct tuff_context {
     atomic_uint references;                  /* its maker's, and one of each object (tuff_object_create) */
     atomic_bool store_told;                  /* why nothing is cached on disk: told once */
     _Atomic(struct tuff_attached *) kernels; /* [owned] of pack.c, which makes it when it is first needed; or NULL */
+    _Atomic(struct tuff_attached *) tuning;  /* [owned] of tune.c; or NULL */
+    atomic_bool tuning_opened;               /* the file that the options name */
     atomic_uint plans, fused_plans;          /* that sessions compiled: tuff_kernels_report */
 };
 

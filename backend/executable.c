@@ -646,6 +646,27 @@ struct tuff_program *tuff_executable_program(struct tuff_executable *x)
     return x->programs[(x->current + x->sets - 1) % x->sets];
 }
 
+tuff_status tuff_executable_launch_ns(struct tuff_executable *x, uint64_t *ns, struct tuff_error *error)
+{
+    struct tuff_program *program = tuff_executable_program(x);
+    struct tuff_plan_cursor cursor = {0};
+    uint32_t count = 0;
+    TUFF_TRY(tuff_program_times(program, NULL, &count, error));
+    struct tuff_launch_time *times = tuff_alloc(x->device->context, (count + 1) * sizeof *times);
+    if (!times) return tuff_fail_memory(x->device->context, error);
+    tuff_status status = tuff_program_times(program, times, &count, error);
+    memset(ns, 0, x->plan.launch_count * sizeof *ns);
+    while (count < tuff_plan_run_length(&x->plan) &&
+           cursor.launch < x->plan.prepare_count) /* what is prepared does not run */
+        tuff_plan_advance(&x->plan, &cursor);
+    for (uint32_t i = 0; i < count && status == TUFF_OK && cursor.launch < x->plan.launch_count; i++) {
+        ns[cursor.launch] += times[i].end_ns - times[i].begin_ns;
+        tuff_plan_advance(&x->plan, &cursor);
+    }
+    tuff_free(x->device->context, times);
+    return status;
+}
+
 struct tuff_memories *tuff_executable_memories(struct tuff_executable *x) { return x->memories; }
 const void *tuff_executable_owner(const struct tuff_executable *x) { return x->owner; }
 const char *tuff_executable_compiler(const struct tuff_executable *x) { return x->compiler; }

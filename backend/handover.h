@@ -45,6 +45,9 @@ bool tuff_executable_reads(const struct tuff_executable *executable, const char 
 /* Reads the first bytes of slot number `slot` as tuff_executable_get does. */
 TUFF_MUST_CHECK tuff_status tuff_executable_get_slot(struct tuff_executable *executable, uint32_t slot, void *data,
                                                      size_t bytes, struct tuff_error *error);
+/* Nanoseconds on the device of each launch of the plan in the last run, in all its rounds together; the run is done, and was profiled. */
+TUFF_MUST_CHECK tuff_status tuff_executable_launch_ns(struct tuff_executable *executable, uint64_t *ns,
+                                                      struct tuff_error *error);
 /* Gives `to` the inputs of the last run of `from`, or those that were written for the next one. Errors: USAGE when it lacks one. */
 TUFF_MUST_CHECK tuff_status tuff_executable_repeat_inputs(struct tuff_executable *from, bool next,
                                                           struct tuff_executable *to, struct tuff_error *error);

@@ -23,6 +23,7 @@ struct tuff_index;
 struct tuff_bound;   /* graph/bound.h */
 struct tuff_pw_row;  /* graph/ops/pointwise.h */
 struct tuff_own_row; /* graph/ops/own_row.c */
+struct tuff_tuner;   /* graph/tune.h */
 
 struct tuff_value {
     const struct tuff_op *op;
@@ -280,6 +281,8 @@ struct tuff_lower {
     const struct tuff_value *constant[8]; /* operands whose elements the plan knows; NULL */
     struct tuff_error *error; /* or NULL */
     bool any_size;            /* constants of the kernel follow from roles alone where they can: tuff_executable_params */
+    struct tuff_tuner *tuner; /* of tuff_pick (graph/tune.h); NULL: standard choices */
+    uint32_t launch;          /* of the plan, that it will be */
 };
 /* Adds the constants and words of a part of the kernel: TUFF_CALL(call, topk, .SIZE = 64, ..); a field that is not named is 0. */
 #define TUFF_CALL(call, part, ...) tuff_call_part(call, &tuff_part_##part, &(const struct tuff_kernel_##part){__VA_ARGS__})

@@ -3,6 +3,7 @@
 #include "graph/check.h"
 #include "graph/ops/leaf.h"
 #include "graph/places.h"
+#include "graph/tune.h"
 
 struct tuff_session {
     struct tuff_context *context; /* [borrowed] */
@@ -194,6 +195,7 @@ tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *g
     TUFF_TRY(tuff_graph_finish(graph, error));
     struct tuff_context *context = tuff_device_context(device);
     TUFF_REQUIRE(context, error, !params || params->struct_size >= sizeof *params);
+    TUFF_TRY(tuff_tuning_of_options(context, error));
     struct tuff_session *s = tuff_object_create(context, sizeof *s);
     if (!s) return tuff_fail_memory(context, error);
     s->context = context;
@@ -228,11 +230,18 @@ void tuff_session_destroy(struct tuff_session *session)
 
 /* ---- executables -------------------------------------------------------------------------------------------------------------- */
 
+/* Beside a device's caps and a graph, what a plan follows from; NULL: rows of tuning files, no check. */
+struct choosing {
+    struct tuff_context *context; /* whose rows */
+    struct tuff_tuner *tuner;
+    struct tuff_check *check;
+};
 /* layout NULL: a new session's */
 static tuff_status make_plan(const struct tuff_caps *caps, const struct tuff_graph *graph, const struct tuff_layout *layout,
-                             const struct tuff_executable_params *params, bool plain, struct tuff_check *check,
+                             const struct tuff_executable_params *params, bool plain, const struct choosing *by,
                              struct tuff_compiled *compiled, struct tuff_error *error)
 {
+    struct tuff_tuner rows = {.context = by->context};
     struct tuff_compile_params compile = {.graph = graph,
                                           .outputs = params->outputs,
                                           .output_count = params->output_count,
@@ -244,28 +253,30 @@ static tuff_status make_plan(const struct tuff_caps *caps, const struct tuff_gra
                                           .debug = graph->context->options.debug,
                                           .any_size = params->any_size,
                                           .plain = plain,
-                                          .check = check};
+                                          .tuner = by->tuner ? by->tuner : &rows,
+                                          .check = by->check};
     return tuff_compile(&compile, compiled, error);
 }
 
 /* Without a compiler the fused plan, where kernels of files suffice for it, else the plain one. */
 static tuff_status choose_plan(const struct tuff_caps *caps, const struct tuff_graph *graph,
                                const struct tuff_layout *layout, const struct tuff_executable_params *params, bool plain,
-                               struct tuff_check *check, struct tuff_compiled *compiled, struct tuff_packed *packed,
+                               const struct choosing *by, struct tuff_compiled *compiled, struct tuff_packed *packed,
                                struct tuff_error *error)
 {
     *packed = (struct tuff_packed){.missing = ""};
     if (plain && tuff_packed_any(graph->context)) {
-        TUFF_TRY(make_plan(caps, graph, layout, params, false, NULL, compiled, error));
+        TUFF_TRY(make_plan(caps, graph, layout, params, false, &(struct choosing){by->context, by->tuner, NULL}, compiled,
+                           error));
         tuff_status status = tuff_packed_for(graph->context, &compiled->plan, packed, error);
         bool all = status == TUFF_OK && !packed->missing[0];
-        if (all && !check) return TUFF_OK;
+        if (all && !by->check) return TUFF_OK;
         tuff_plan_finish(&compiled->plan);
         if (status != TUFF_OK) return status;
-        if (all) check->compiler = &packed->compiler;
-        if (all) return make_plan(caps, graph, layout, params, false, check, compiled, error);
+        if (all) by->check->compiler = &packed->compiler;
+        if (all) return make_plan(caps, graph, layout, params, false, by, compiled, error);
     }
-    return make_plan(caps, graph, layout, params, plain, check, compiled, error);
+    return make_plan(caps, graph, layout, params, plain, by, compiled, error);
 }
 
 /* What plans are made for: families that were found wrong are no part of it. */
@@ -277,18 +288,19 @@ static struct tuff_caps caps_for(struct tuff_device *device)
 }
 
 /* Until no launch of it that is compared computes wrong numbers. */
-static tuff_status sound_plan(struct tuff_session *s, const struct tuff_executable_params *params,
+static tuff_status sound_plan(struct tuff_session *s, const struct tuff_executable_params *params, struct tuff_tuner *tuner,
                               struct tuff_compiled *compiled, struct tuff_packed *packed, struct tuff_error *error)
 {
     struct tuff_check check = {
         .device = s->device, .cancel = params->progress.cancel, .first = s->check == TUFF_CHECK_FIRST};
     bool checks = check.first ? tuff_health_keeps(s->device) : s->check == TUFF_CHECK_ALL;
+    const struct choosing by = {s->context, tuner, checks ? &check : NULL};
     tuff_status status;
     do {
         struct tuff_caps caps = caps_for(s->device);
         check.switched_off = false;
         check.compiler = s->compiler;
-        status = choose_plan(&caps, s->graph, &s->layout, params, s->plain, checks ? &check : NULL, compiled, packed, error);
+        status = choose_plan(&caps, s->graph, &s->layout, params, s->plain, &by, compiled, packed, error);
     } while (status == TUFF_ERR_WRONG && check.switched_off);
     if (checks && status == TUFF_OK && (check.right || !check.first))
         tuff_log_message(s->context, TUFF_LOG_INFO,
@@ -310,7 +322,8 @@ static tuff_status record_classes(struct tuff_session *s, const struct tuff_exec
     for (uint32_t i = 0; i < count; i++) {
         struct tuff_compiled made;
         struct tuff_error why = {0};
-        tuff_status status = make_plan(&classes[i], s->graph, &s->layout, params, false, NULL, &made, &why);
+        tuff_status status = make_plan(&classes[i], s->graph, &s->layout, params, false,
+                                       &(struct choosing){s->context, NULL, NULL}, &made, &why);
         if (status == TUFF_OK) {
             status = tuff_record_plan(s->context, &made.plan, s->compiler, &params->progress, &why);
             tuff_plan_finish(&made.plan);
@@ -352,7 +365,8 @@ static tuff_status plan_only(struct tuff_device *device, const struct tuff_graph
     TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
     TUFF_TRY(check_executable(graph->context, params, error));
     const struct tuff_caps caps = caps_for(device);
-    return choose_plan(&caps, graph, NULL, params, without_compiler(graph->context), NULL, compiled, &packed, error);
+    const struct choosing by_rows = {tuff_device_context(device), NULL, NULL};
+    return choose_plan(&caps, graph, NULL, params, without_compiler(graph->context), &by_rows, compiled, &packed, error);
 }
 
 tuff_status tuff_plan_barriers(struct tuff_device *device, const struct tuff_graph *graph,
@@ -409,6 +423,13 @@ static void release_session(const void *owner) { tuff_session_destroy(((const st
 tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff_executable_params *params,
                                  struct tuff_executable **executable, struct tuff_error *error)
 {
+    return tuff_session_compile_tuned(session, params, NULL, executable, error);
+}
+
+tuff_status tuff_session_compile_tuned(struct tuff_session *session, const struct tuff_executable_params *params,
+                                       struct tuff_tuner *tuner, struct tuff_executable **executable,
+                                       struct tuff_error *error)
+{
     TUFF_REQUIRE(NULL, error, session != NULL && params != NULL && executable != NULL);
     TUFF_REQUIRE(session->context, error, params->struct_size >= sizeof *params);
     TUFF_TRY(check_executable(session->context, params, error));
@@ -417,7 +438,7 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     struct tuff_compiled made;
     struct tuff_packed packed;
     const struct compiled *described = NULL;
-    TUFF_TRY(sound_plan(session, params, &made, &packed, error));
+    TUFF_TRY(sound_plan(session, params, tuner, &made, &packed, error));
     const bool fused = packed.compiler.compile != NULL;
     tuff_status status = describe(session, params, &made, &described, error);
     struct tuff_run_params run = {.plan = &made.plan,

@@ -237,6 +237,42 @@ struct tuff_selftest_params {
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_selftest(struct tuff_device *device, const struct tuff_selftest_params *params,
                                                    struct tuff_error *error);
 
+/* ---- tuning: which constants suit this device? ------------------------------------------------------------------------------------------- */
+
+/* Takes the rows of a tuning file, which tuff_tune made, for plans that sessions of this context compile from now on; the last file that has a row
+ * for a work wins. Rows count for devices and drivers like the one that they were measured on, for works of the same operator, types and
+ * sizes; others are of no effect. Whatever a file holds, results are right, and the same bits: a row chooses between ways to add the same
+ * terms in the same order. The bytes are copied.
+ *   rows  in the file; may be NULL
+ * Errors: FORMAT (with the line: not such a text, a family or constant that there is not), MEMORY. Thread-safe. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_tuning_add(struct tuff_context *context, struct tuff_span file, uint32_t *rows,
+                                                     struct tuff_error *error);
+/* The same from a path, as tuff_options.tuning names one; errors: FILE, too. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_tuning_open(struct tuff_context *context, const char *path, uint32_t *rows,
+                                                      struct tuff_error *error);
+
+/* One work of the outputs, and the ways to do it. Texts are there during the call alone. */
+struct tuff_tune_result {
+    const char *work;              /* "matmul f32 512x512 f32 512x512 #0" */
+    const char *standard, *winner; /* "shuffle 4x2"; equal where no other one is faster by 3 % or more */
+    double standard_ns, winner_ns; /* on the device, of all its launches in one run */
+    uint32_t launches, ways;
+};
+struct tuff_tune_params {
+    size_t struct_size;
+    uint32_t runs;                                                     /* of each way; 0: 7. The fastest counts */
+    void (*report)(void *user, const struct tuff_tune_result *result); /* NULL: none */
+    void *user;
+    struct tuff_progress progress; /* ways so far */
+};
+/* Measures all ways on this device: compiles outputs of the graph once for each, runs them on made-up inputs and times each launch, then the winners
+ * beside what is chosen without them. *text, of a tuning file, holds the winners that won again; free it with tuff_text_free. Takes as long as
+ * some dozen runs and compilations. tune may be NULL.
+ * Errors: UNSUPPORTED (the device has no timestamps), CANCELLED; those of tuff_session_compile and tuff_executable_run. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_tune(struct tuff_device *device, struct tuff_graph *graph,
+                                               const struct tuff_executable_params *params,
+                                               const struct tuff_tune_params *tune, char **text, struct tuff_error *error);
+
 /* ---- examples --------------------------------------------------------------------------------------------------------------------- */
 
 /* An operator of the table at a size that shows what it costs: for programs that measure them all, as tuff-bench does. */

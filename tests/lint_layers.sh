@@ -43,7 +43,7 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
         if (path ~ /^graph\// || path == "shaders/kernels.h") next
         if (path ~ /^backend\/(base|caps|core|kernels|lookup|os|plan)\.h$/) next
         if (path == "backend/executable.h" && FILENAME ~ /(^graph\/train\/|\/(session|selftest)\.c$)/) next
-        if (path == "backend/handover.h" && FILENAME ~ /\/(session|selftest|check|diagnose)\.c$/) next
+        if (path == "backend/handover.h" && FILENAME ~ /\/(session|selftest|check|tune|diagnose)\.c$/) next
     }
     if (folder == "loaders") {
         if (path ~ /^loaders\// || path ~ /^graph\/(graph|dtype)\.h$/) next

@@ -45,7 +45,8 @@ struct tuff_compile_params {
     bool plain;                       /* no compiler: unfused, of kernels without hook text alone (plain.c) */
     bool any_size;                    /* as in tuff_executable_params */
     enum tuff_dtype precision;        /* f16 or bf16: products read and give these (precision.c); 0: f32 */
-    struct tuff_check *check;         /* [borrowed] launches are compared with their definitions (graph/check.c); NULL: not */
+    struct tuff_tuner *tuner;         /* [borrowed] chooses constants of kernels (graph/tune.h); NULL: standard ones */
+    struct tuff_check *check; /* [borrowed] launches are compared with their definitions (graph/check.c); NULL: not */
 };
 /* Where outputs and inputs lie in the plan. */
 struct tuff_compiled {

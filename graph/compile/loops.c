@@ -39,6 +39,7 @@ static tuff_status compile_part(struct tuff_work *w, const struct tuff_graph *gr
     params.stations = NULL;
     params.station_count = 0;
     params.layout = NULL;
+    params.tuner = NULL; /* launches of this plan are others' */
     TUFF_TRY(tuff_compile(&params, out, w->error));
     uint64_t bytes = own_bytes(&out->plan, out->plan.memory_count);
     if (bytes > loop->scratch_bytes) loop->scratch_bytes = bytes;

@@ -46,7 +46,12 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
     const struct tuff_caps *caps = w->params->caps;
     if (group->kernel) {
         const struct tuff_value *value = val(w, group->kernel);
-        struct tuff_lower lower = {.caps = caps, .value = value, .error = w->error, .any_size = w->params->any_size};
+        struct tuff_lower lower = {.caps = caps,
+                                   .value = value,
+                                   .error = w->error,
+                                   .any_size = w->params->any_size,
+                                   .tuner = w->params->tuner,
+                                   .launch = l->plan->launch_count};
         for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
             if (value->in[i]) {
                 lower.in[i] = &val(w, value->in[i])->type;

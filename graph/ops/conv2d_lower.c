@@ -4,6 +4,7 @@
 #include "graph/ops/conv2d.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/view.h"
+#include "graph/tune.h"
 
 static tuff_status lower_sizes(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, const struct tuff_gemm *gemm,
                                uint32_t k_split, struct tuff_kernel_call *call)
@@ -87,7 +88,13 @@ static uint32_t choose_groups(const struct tuff_lower *lower, const struct tuff_
     uint32_t mg = tall ? 8 : c->m > 2 * lanes && taps <= 25 ? 4 : c->m > lanes ? 2 : 1;
     if (lower->any_size) tiles_n = TUFF_LEAST_GROUPS;
     while (mg > 1 && (mg * classes > 8 || ceil_div(c->m, lanes * mg) * tiles_n < TUFF_LEAST_GROUPS)) mg /= 2;
-    return mg;
+    struct tuff_way ways[4];
+    uint32_t count = 0, standard = 0;
+    for (uint32_t k = 1; k <= 8 && k * classes <= 8 && (k == 1 || k * lanes < 2 * c->m); k *= 2) {
+        if (k == mg) standard = count;
+        ways[count++] = (struct tuff_way){TUFF_FAMILY_SHUFFLE, {k}};
+    }
+    return count ? ways[tuff_pick(lower, ways, count, standard)].constants[0] : mg;
 }
 
 static uint32_t flags_of(const struct tuff_conv_sizes *s, const struct correlation *c, uint64_t rows, uint32_t step,

@@ -1,5 +1,6 @@
 /* gemm.c - chooses kernel family and tile of a matrix product by device class and shape (families.def). */
 #include "graph/ops/gemm.h"
+#include "graph/tune.h"
 
 struct choice {
     struct tuff_family_row row;
@@ -88,6 +89,24 @@ static struct tile shuffle_tile(const struct tuff_caps *caps, const struct choic
            ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
         *(tn > 1 ? &tn : &tm) /= 2;
     return (struct tile){c, lanes, tm, tn, tm * lanes, tn * 4 * lanes};
+}
+
+/* A tuning file's tile instead of the standard one, where it is not larger than the work. */
+static void tune_shuffle(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tile *t)
+{
+    static const uint32_t sizes[][2] = {{1, 1}, {2, 1}, {4, 1}, {8, 1}, {1, 2}, {2, 2}, {4, 2}};
+    struct tuff_way ways[TUFF_COUNT(sizes)];
+    uint32_t lanes = lower->caps->subgroup_size, count = 0, standard = TUFF_COUNT(sizes);
+    if (t->of->row.family != TUFF_FAMILY_SHUFFLE) return;
+    for (uint32_t k = 0; k < TUFF_COUNT(sizes); k++) {
+        if ((sizes[k][0] > 1 && sizes[k][0] * lanes >= 2 * gemm->m) || (sizes[k][1] > 1 && gemm->n <= 4 * lanes)) continue;
+        if (sizes[k][0] == t->tm && sizes[k][1] == t->tn) standard = count;
+        ways[count++] = (struct tuff_way){TUFF_FAMILY_SHUFFLE, {sizes[k][0], sizes[k][1]}};
+    }
+    if (standard >= count) return;
+    const struct tuff_way *way = &ways[tuff_pick(lower, ways, count, standard)];
+    *t = (struct tile){
+        t->of, lanes, way->constants[0], way->constants[1], way->constants[0] * lanes, way->constants[1] * 4 * lanes};
 }
 
 enum { MOST_FEW = 4, SPLIT_ROUND = 32 };
@@ -207,7 +226,8 @@ static void call_family(const struct tile *t, const struct tuff_gemm *gemm, stru
 
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call)
 {
-    const struct tile t = choose(lower->caps, gemm, lower->any_size);
+    struct tile t = choose(lower->caps, gemm, lower->any_size);
+    tune_shuffle(lower, gemm, &t);
     uint64_t tiles_m = ceil_div(gemm->m, t.rows), tiles_n = ceil_div(gemm->n, t.columns);
     uint64_t groups = tiles_m * tiles_n * gemm->z; /* MATVEC: few rows or columns are one tile */
     if (gemm->m > INT32_MAX || gemm->n > INT32_MAX || gemm->k > INT32_MAX || groups > UINT32_MAX)
