@@ -24,8 +24,8 @@ static void set(const char *name, const char *value)
 static const char *const variables[] = {"TUFF_DEVICE",        "TUFF_DEBUG",  "TUFF_LOG",   "TUFF_CACHE_DIR",
                                         "TUFF_LIMITS",        "TUFF_DRIVER", "TUFF_TILES", "TUFF_CLASS",
                                         "TUFF_SUBMISSION_MS", "TUFF_CHECK",  "TUFF_TUNING"};
-static const char *const values[] = {"a device", "check,nofuse", "debug", "a folder", "v3d71",
-                                     "none",     "avx2",         "mali",  "8",        "1"};
+static const char *const values[] = {"a device", "check,nofuse", "debug", "a folder", "v3d71", "none",
+                                     "avx2",     "mali",         "8",     "1",        "a file"};
 
 static bool is(const char *text, const char *wanted) { return text && wanted ? !strcmp(text, wanted) : text == wanted; }
 
