@@ -611,6 +611,8 @@ tuff_status tuff_check_group(struct tuff_check *check, const struct tuff_work *w
                       .number = (uint32_t)(group - w->groups)};
     uint64_t key = key_of(&t);
     bool known = check->first ? tuff_health_tested(check->device, kernel) : tuff_health_known(check->device, key);
+    for (uint32_t i = 0; i < TUFF_COUNT(check->tried) && check->first; i++)
+        known = known || check->tried[i] == tuff_hash_text(0, kernel);
     check->known += known;
     if (known) return TUFF_OK;
     if (tuff_cancel_requested(check->cancel)) return tuff_fail(w->context, w->error, TUFF_ERR_CANCELLED, "cancelled");
@@ -622,6 +624,7 @@ tuff_status tuff_check_group(struct tuff_check *check, const struct tuff_work *w
         if (check->first) tuff_health_note_tested(check->device, kernel);
     } else if (status == TUFF_OK) {
         check->left_out++;
+        check->tried[check->tried_count++ % TUFF_COUNT(check->tried)] = tuff_hash_text(0, kernel);
         tuff_log_message(tuff_device_context(check->device), check->first ? TUFF_LOG_DEBUG : TUFF_LOG_INFO,
                          "check: %s is not compared: %s", w->plan->launches[first].label, t.why);
     } else if (warns) {

@@ -192,7 +192,7 @@ static tuff_status parse(struct tuff_context *context, struct file *file, struct
 tuff_status tuff_tuning_add(struct tuff_context *context, struct tuff_span bytes, uint32_t *rows, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, context != NULL);
-    TUFF_REQUIRE(context, error, bytes.data != NULL || bytes.bytes == 0);
+    TUFF_REQUIRE_THAT(context, error, bytes.data || !bytes.bytes, "the file's data is NULL, though it has bytes");
     if (bytes.bytes > LARGEST_FILE) return tuff_fail(context, error, TUFF_ERR_FORMAT, "a tuning file has at most 4 MB");
     struct file *file = tuff_alloc(context, sizeof *file);
     if (!file) return tuff_fail_memory(context, error);

@@ -202,6 +202,7 @@ static void test_family(struct check_test *t, const char *class, enum tuff_famil
     char version[64];
     snprintf(version, sizeof version, "broken %s %s", class, name);
     compiler.version = version;
+    temporary_empty(t->test.context, t->folder);
     bool open = open_net(t, class, TUFF_CHECK_NONE, &compiler, &o, &error) == TUFF_OK;
     backend_check(&t->test, open && !run(t, o.x), "canary: %s of %s was not made wrong", name, class);
     close_all(&o);
@@ -231,11 +232,13 @@ static void test_class(struct check_test *t, const char *class, bool *tested)
     struct broken broken = {.family = TUFF_FAMILY_COUNT};
     const struct tuff_compiler compiler = {
         .struct_size = sizeof compiler, .user = &broken, .version = "right", .compile = compile};
-    struct tuff_device_found found;
+    struct tuff_device_found found = {.family = ""};
     struct tuff_error error = {0};
     struct opened o;
     bool open = backend_status(&t->test, class, TUFF_OK, open_net(t, class, TUFF_CHECK_ALL, &compiler, &o, &error), &error);
-    backend_check(&t->test, open && run(t, o.x) && !tuff_device_found(o.device, 0, &found), "%s: something is wrong", class);
+    backend_check(&t->test, open && run(t, o.x), "%s: wrong results", class);
+    backend_check(&t->test, open && !tuff_device_found(o.device, 0, &found), "%s: %s was found wrong: %s", class, found.family,
+                  found.reason);
     close_all(&o);
     temporary_empty(t->test.context, t->folder);
     for (uint32_t i = 0; i < TUFF_FAMILY_COUNT; i++)
