@@ -74,7 +74,8 @@ if(tuff_programs)
 trains a classifier on pictures, tuff-classify uses it; tuff-detect finds
 faces and text; tuff-inspect tells what is in a model file and what running
 it costs; tuff-quantize makes int8 models of float ones;
-tuff-pack puts kernels for phones into model files.")
+tuff-pack puts kernels for phones into model files;
+tuff-tune measures which constants of kernels suit a device.")
     if(BUILD_SHARED_LIBS)
         set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "${whole} ${same}, ${data} ${same}") # dpkg-shlibdeps knows no package of it yet
         set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/lib)

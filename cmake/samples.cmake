@@ -78,7 +78,7 @@ endif()
 
 file(GLOB sample_folders RELATIVE ${PROJECT_SOURCE_DIR}/samples CONFIGURE_DEPENDS samples/*)
 list(REMOVE_ITEM sample_folders bench common data nets) # samples/data is a library (cmake/libraries.cmake)
-set(tools classify detect info inspect pack quantize train)
+set(tools classify detect info inspect pack quantize train tune)
 find_path(TUFF_CSV_INCLUDE_DIR csv.h)
 find_library(TUFF_CSV_LIBRARY csv)
 mark_as_advanced(TUFF_CSV_INCLUDE_DIR TUFF_CSV_LIBRARY)

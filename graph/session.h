@@ -252,11 +252,16 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_tuning_open(struct tuff_context *conte
                                                       struct tuff_error *error);
 
 /* One work of the outputs, and the ways to do it. Texts are there during the call alone. */
+struct tuff_tune_way {
+    const char *text;
+    double ns; /* as below; 0: not measured */
+};
 struct tuff_tune_result {
     const char *work;              /* "matmul f32 512x512 f32 512x512 #0" */
     const char *standard, *winner; /* "shuffle 4x2"; equal where no other one is faster by 3 % or more */
     double standard_ns, winner_ns; /* on the device, of all its launches in one run */
     uint32_t launches, ways;
+    const struct tuff_tune_way *way; /* [ways] as first measured */
 };
 struct tuff_tune_params {
     size_t struct_size;

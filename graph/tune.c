@@ -420,15 +420,19 @@ static void report(const struct tuning *t)
 {
     for (uint32_t i = 0; i < t->count && t->tune && t->tune->report; i++) {
         const struct work *w = &t->works[i];
-        char standard[TUFF_PICK_TEXT], winner[TUFF_PICK_TEXT];
+        char texts[TUFF_PICK_MOST][TUFF_PICK_TEXT];
+        struct tuff_tune_way ways[TUFF_PICK_MOST];
         bool same = w->pick.taken == w->pick.standard;
+        for (uint32_t k = 0; k < w->pick.count; k++)
+            ways[k] = (struct tuff_tune_way){way_text(&w->pick.ways[k], texts[k]), w->ns[k]};
         const struct tuff_tune_result result = {.work = w->pick.work,
-                                                .standard = way_text(&w->pick.ways[w->pick.standard], standard),
-                                                .winner = way_text(&w->pick.ways[w->pick.taken], winner),
+                                                .standard = texts[w->pick.standard],
+                                                .winner = texts[w->pick.taken],
                                                 .standard_ns = w->check[0],
                                                 .winner_ns = same ? w->check[0] : w->check[1],
                                                 .launches = w->launches,
-                                                .ways = w->pick.count};
+                                                .ways = w->pick.count,
+                                                .way = ways};
         t->tune->report(t->tune->user, &result);
     }
 }

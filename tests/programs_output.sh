@@ -4,7 +4,7 @@ set -u
 cd "${TUFF_BUILD_DIR:-build/release}/bin" || exit 1
 [ -e /dev/full ] || { echo "skipped: there is no /dev/full"; exit 77; }
 bad=0 tried=0
-for program in tuff-train tuff-classify tuff-detect tuff-bench tuff-info tuff-inspect tuff-pack tuff-quantize tuff-dryrun tuff-refs; do
+for program in tuff-train tuff-classify tuff-detect tuff-bench tuff-info tuff-inspect tuff-pack tuff-quantize tuff-tune tuff-dryrun tuff-refs; do
     [ -e $program ] || continue
     for option in --help --version; do
         for place in /dev/full '&-'; do
