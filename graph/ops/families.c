@@ -24,6 +24,7 @@ static const struct {
     {"conv_tab", TUFF_FAMILY_CONV_TAB},
     {"conv_tab_bcast", TUFF_FAMILY_CONV_TAB_BCAST},
     {"conv_wtab", TUFF_FAMILY_CONV_WTAB},
+    {"gemm_matvec", TUFF_FAMILY_MATVEC},
     {"row", TUFF_FAMILY_ROW},
 };
 
