@@ -157,6 +157,7 @@ static void other_kinds(struct harness *h, int argc, char **argv)
         enum tuff_device_class device_class;
         uint32_t every;
     } kinds[] = {{"an NVIDIA GPU", TUFF_DEVICE_DISCRETE, TUFF_DEVICE_CLASS_NVIDIA, 2},
+                 {"an Intel GPU", TUFF_DEVICE_INTEGRATED, TUFF_DEVICE_CLASS_INTEL_SIMD8, 4},
                  {"a Mali GPU", TUFF_DEVICE_INTEGRATED, TUFF_DEVICE_CLASS_MALI, 4}};
     for (uint32_t k = 0; k < TUFF_COUNT(kinds); k++) {
         backend_test_renew(&h->test);

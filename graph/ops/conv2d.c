@@ -102,10 +102,17 @@ static tuff_val add_input_grad(struct tuff_graph *g, tuff_val gy, tuff_val w, co
 /* Pixels of one split: loops of four pixels a round stay below what tuff_lower_rounds allows. */
 enum { LONGEST_SUM = 200000 };
 
-/* About 32 workgroups of a 64 x 64 tile where there are pictures enough, each with a sum of 512 terms or more. */
-static uint32_t choose_splits(uint64_t rows, uint64_t columns, uint64_t groups, uint64_t pictures, uint64_t pixels)
+/* Tiles of a workgroup, and how many of these are enough. */
+struct filling {
+    uint32_t edge, workgroups;
+};
+
+/* So many splits that workgroups are enough, where there are pictures for them, each with a sum of 512 terms or more. */
+static uint32_t choose_splits(struct filling f, uint64_t rows, uint64_t columns, uint64_t groups, uint64_t pictures,
+                              uint64_t pixels)
 {
-    uint64_t tiles = (rows + 63) / 64 * ((columns + 63) / 64) * groups, splits = tiles < 32 ? 32 / tiles : 1;
+    uint64_t tiles = (rows + f.edge - 1) / f.edge * ((columns + f.edge - 1) / f.edge) * groups;
+    uint64_t splits = tiles < f.workgroups ? f.workgroups / tiles : 1;
     uint64_t most = pictures * pixels / 512;
     if (splits > most) splits = most ? most : 1;
     if (splits > pictures) splits = pictures;
@@ -132,7 +139,9 @@ static tuff_val weight_grad_expand(struct tuff_graph *g, const struct tuff_value
     uint32_t groups = attrs.conv.groups ? attrs.conv.groups : 1;
     uint64_t columns = (uint64_t)w->dim[2] * w->dim[3] * w->dim[4], pixels = (uint64_t)ys.dim[2] * ys.dim[3];
     if (attrs.splits) return 0;
-    attrs.splits = choose_splits(w->dim[1] / groups, columns, groups, ys.dim[0], pixels);
+    const bool gpu = g->caps && tuff_class_of(g->caps) != TUFF_DEVICE_CLASS_SOFTWARE;
+    attrs.splits = choose_splits(gpu ? (struct filling){128, 128} : (struct filling){64, 32}, w->dim[1] / groups, columns,
+                                 groups, ys.dim[0], pixels);
     if (w->dim[2] == 1 && groups > 1) { /* its kernel takes sums of any length; where it cannot be taken, those above hold */
         uint32_t splits = tuff_depthwise_splits(w->dim[1], ys.dim[0], pixels);
         if (splits > attrs.splits) attrs.splits = splits;

@@ -5,6 +5,7 @@
 #define TUFF_OPS_CONV2D_H
 
 #include "graph/op.h"
+#include "graph/ops/families.h"
 
 enum { TUFF_CONV_ZERO = 2 }; /* operand of conv2d of i8: what stands for 0 in x, i32; may be left out */
 struct tuff_conv {
@@ -55,6 +56,17 @@ bool tuff_depthwise_weight_lower(const struct tuff_lower *lower, const struct tu
 
 /* Splits of the gradient by w, the same for every device: about 256 workgroups, each with a sum of 512 terms or more. */
 uint32_t tuff_depthwise_splits(uint64_t channels, uint64_t pictures, uint64_t pixels);
+
+/* ---- on GPUs, of any window (conv_tab.c) --------------------------------------------------------------------------------------------- */
+
+enum tuff_conv_work { TUFF_CONV_FORWARD = 1, TUFF_CONV_INPUT = 2, TUFF_CONV_WEIGHT = 4, TUFF_CONV_BYTES = 8 };
+/* The row of families.def that serves a large one on this device. */
+const struct tuff_family_row *tuff_conv_row(const struct tuff_caps *caps, uint32_t work);
+/* Of a convolution, or (grad) of its gradient by input; the gradient by weight, summed over so many pictures in a split. */
+tuff_status tuff_conv_tab_lower(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, bool grad,
+                                struct tuff_kernel_call *call);
+tuff_status tuff_conv_wtab_lower(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, uint32_t splits,
+                                 uint32_t split_pictures, struct tuff_kernel_call *call);
 
 /* ---- of the descriptors ---------------------------------------------------------------------------------------------------- */
 

@@ -149,15 +149,17 @@ static uint32_t most_rows(const struct tuff_caps *caps, const struct tuff_depthw
 }
 
 /* Sums are as many as there are taps, whatever the rows. */
-static uint32_t most_weight_rows(const struct tuff_caps *caps, const struct tuff_depthwise *d)
+static uint32_t most_weight_rows(const struct tuff_depthwise *d)
 {
-    return d->kh * d->kw <= 12 ? most_rows(caps, d) : d->kh * d->kw <= 25 ? 4 : 2;
+    return d->kh * d->kw <= 12 ? 8 : d->kh * d->kw <= 25 ? 4 : 2;
 }
 
 bool tuff_depthwise_lower(const struct tuff_lower *lower, const struct tuff_depthwise *d, bool grad,
                           struct tuff_kernel_call *call)
 {
-    if (!is_small(d) || (grad && (d->top > (d->kh - 1) * d->dh || d->left > (d->kw - 1) * d->dw))) return false;
+    if (tuff_family_off(lower->caps, TUFF_FAMILY_DW) || !is_small(d) ||
+        (grad && (d->top > (d->kh - 1) * d->dh || d->left > (d->kw - 1) * d->dw)))
+        return false;
     struct axis y = axis_y(d, grad), x = axis_x(d, grad);
     choose_block(&y, most_rows(lower->caps, d));
     if (lower->any_size) any_block(&y, &x, most_rows(lower->caps, d));
@@ -180,9 +182,9 @@ bool tuff_depthwise_lower(const struct tuff_lower *lower, const struct tuff_dept
 bool tuff_depthwise_weight_lower(const struct tuff_lower *lower, const struct tuff_depthwise *d, uint32_t splits,
                                  uint32_t split_pictures, struct tuff_kernel_call *call)
 {
-    if (!is_small(d)) return false;
+    if (tuff_family_off(lower->caps, TUFF_FAMILY_DW) || !is_small(d)) return false;
     struct axis y = axis_y(d, false), x = axis_x(d, false);
-    choose_block(&y, most_weight_rows(lower->caps, d));
+    choose_block(&y, most_weight_rows(d));
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), workgroup = workgroup_of(lower->caps, lanes ? lanes : 64);
     uint64_t rounds = (uint64_t)split_pictures * blocks(&y) * blocks(&x) / workgroup + 1;
     uint64_t groups = (uint64_t)splits * d->groups * d->co;

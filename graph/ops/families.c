@@ -1,5 +1,6 @@
 /* families.c - the table of families (families.def) as rows, and what of it serves a device, for people. */
 #include "graph/ops/families.h"
+#include "graph/ops/conv2d.h"
 #include "graph/ops/gemm.h"
 #include "graph/session.h"
 
@@ -46,6 +47,9 @@ static const struct {
     {"matrix product, a[k][m] b[k][n]", tuff_gemm_row, TUFF_GEMM_TN},
     {"vector by matrix, b[n][k]", tuff_gemm_row, TUFF_GEMM_FAST},
     {"vector by matrix, b[k][n]", tuff_gemm_row, TUFF_GEMM_SLOW},
+    {"convolution", tuff_conv_row, TUFF_CONV_FORWARD},
+    {"convolution, input gradient", tuff_conv_row, TUFF_CONV_INPUT},
+    {"convolution, weight gradient", tuff_conv_row, TUFF_CONV_WEIGHT},
 };
 
 bool tuff_family_choice(const struct tuff_caps *caps, uint32_t index, struct tuff_family_choice *choice)
