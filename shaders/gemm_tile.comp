@@ -1,6 +1,6 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* gemm_tile.comp - matrix product and convolution in three directions; tiles of both operands in shared memory.
+/* gemm_tile.comp - matrix product; tiles of both operands in shared memory.
  *
  *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
  *
@@ -12,7 +12,7 @@
  *              with a vector between rows, so that an invocation reads its rows and columns four at a time and few banks meet; k is
  *              unrolled, and pairs of products lie on diagonals of 2 x 2, for hardware that issues two at once. */
 // tuff: full-subgroups
-// tuff: variants -DBYTES=1 -DGEMM_OP=0; -DBYTES=1 -DGEMM_OP=1; -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+// tuff: variants -DBYTES=1 -DGEMM_OP=0; -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
 TUFF_CONSTANTS(gemm_tile)

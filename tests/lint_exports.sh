@@ -89,7 +89,7 @@ bounded() {
 }
 case $(sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' CMakeCache.txt) in
 Release | MinSizeRel)
-    whole=12000000
+    whole=12100000
     if grep -q '^TUFF_GLSLANG:BOOL=OFF' CMakeCache.txt; then whole=4000000; fi
     bounded libtuff.$suffix $whole $folder/libtuff.$suffix
     bounded libtuff_data.$suffix 270000 $folder/libtuff_data.$suffix

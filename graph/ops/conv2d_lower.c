@@ -201,6 +201,13 @@ tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, 
     return tuff_byte_product(g, value, in, &(struct tuff_byte_sums){{1, 1}, {s.groups, 1}, s.ci, s.kh * s.kw, zero});
 }
 
+/* Software devices have the general kernels of gemm.glsl, where these are not switched off. */
+static bool by_table(const struct tuff_caps *caps)
+{
+    return tuff_class_of(caps) != TUFF_DEVICE_CLASS_SOFTWARE ||
+           (!tuff_shuffle_lanes(caps) && tuff_family_off(caps, TUFF_FAMILY_UNI));
+}
+
 tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     struct tuff_conv_sizes s;
@@ -213,7 +220,7 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
     if (!bytes && is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, grad, call)) return TUFF_OK;
     if (correlate(lower, &s, grad, &c) && !bytes) /* what it tells of sizes counts below as well */
         return lower_correlation(lower, &s, &c, call);
-    if (tuff_class_of(lower->caps) != TUFF_DEVICE_CLASS_SOFTWARE) return tuff_conv_tab_lower(lower, &s, grad, call);
+    if (by_table(lower->caps)) return tuff_conv_tab_lower(lower, &s, grad, call);
     uint64_t k = c.channels * s.kh * s.kw, pixels = (uint64_t)c.rh * c.rw;
     struct tuff_gemm gemm = {.op = grad ? TUFF_GEMM_INPUT_GRAD : TUFF_GEMM_CONV,
                              .m = c.m,
@@ -270,8 +277,7 @@ tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct t
     uint32_t splits = lower->value->type.shape.dim[0], pictures = tuff_conv_split_pictures(attrs, s.n);
     if (is_depthwise(&s, &d) && tuff_depthwise_weight_lower(lower, &d, splits, pictures, call)) return TUFF_OK;
     if (lower_weight_shuffle(lower, &s, splits, pictures, call)) return TUFF_OK;
-    if (tuff_class_of(lower->caps) != TUFF_DEVICE_CLASS_SOFTWARE)
-        return tuff_conv_wtab_lower(lower, &s, splits, pictures, call);
+    if (by_table(lower->caps)) return tuff_conv_wtab_lower(lower, &s, splits, pictures, call);
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)tuff_conv_split_pictures(attrs, s.n) * s.oh * s.ow;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD,
                              .m = s.co,
