@@ -16,7 +16,7 @@ bool tuff_takes_scales(struct tuff_graph *g, const char *what, const tuff_val *i
                        uint32_t rank, const char *axes);
 /* x minus the (constant) largest element, and its axis as a mask; 0 on failure */
 tuff_val tuff_shifted(struct tuff_graph *g, const char *what, tuff_val x, int axis, uint32_t *axes);
-/* tuff_attention, whose weights [b, h, t, s] go to *weights: as they are after dropout, 0 on failure. */
+/* tuff_attention, whose weights [b, h, t, s] go to *weights (NULL: nobody asks): as they are after dropout, 0 on failure. */
 tuff_val tuff_attention_weighted(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
                                  struct tuff_attention_params params, tuff_val *weights);
 

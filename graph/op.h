@@ -67,8 +67,9 @@ struct tuff_graph {
     uint32_t trained_count;
     const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
     const struct tuff_caps
-        *caps;          /* of a compiler's copy, whose kernels give f32 for packed floats, which it casts; else NULL */
-    tuff_status status; /* first failure; sticky */
+        *caps; /* of a compiler's copy, whose kernels give f32 for packed floats, which it casts; else NULL */
+    enum tuff_dtype precision; /* of such a copy: tuff_compile_params.precision */
+    tuff_status status;        /* first failure; sticky */
     struct tuff_error error;
 };
 
@@ -353,6 +354,9 @@ struct tuff_op {
     /* KERNEL: the same value by other operators, where this device (g->caps) is better served by them; 0 where it is not. Only adds graph,
      * in which it expands itself what is to be expanded. NULL: never. */
     tuff_val (*expand)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
+    /* KERNEL: all its results by other operators, whatever the device: where `lower` is UNSUPPORTED, and for gradients of gradients
+     * (tuff_composed_gradients). False after a sticky failure. NULL: there are none. */
+    bool (*compose)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in, tuff_val *results);
     /* The same value by fewer or simpler ones, whatever the device; 0: there is none. Only adds graph. NULL: never. */
     tuff_val (*simpler)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
     /* Double-precision definition, naive. */
@@ -395,6 +399,8 @@ struct tuff_op {
     uint8_t counts_operand;
     /* KERNEL: bit k for inputs that may be computed where they are read (few reads per element), instead of from memory. */
     uint8_t inline_inputs;
+    uint8_t
+        factors; /* KERNEL: bit k: operand k is a factor of products that are summed; 0: of a tuff_op_is_product the first two */
     /* KERNEL: `expand` makes what one launch cannot do: it is asked without a compiler and with TUFF_DEBUG=nosimplify as well. */
     bool splits;
     /* KERNEL: port 0 is in0(uint o, uint r): output element and position among the reduced ones, of attrs tuff_reduce_attrs. */
@@ -453,8 +459,14 @@ static inline bool tuff_op_is_same(const struct tuff_op *op)
 /* Sums of products of two operands: of matrices, convolutions, and their gradients, which are such sums too. */
 static inline bool tuff_op_is_product(const struct tuff_op *op)
 {
+    if (op->factors) return true;
     return op->class == TUFF_CLASS_KERNEL && op->error == TUFF_ERROR_SUMS && op->arity_min >= 2 &&
            !(op->traits & TUFF_TAKES_PLACES);
+}
+static inline bool tuff_op_is_factor(const struct tuff_op *op, uint32_t operand)
+{
+    uint32_t factors = op->factors ? op->factors : tuff_op_is_product(op) ? 3u : 0;
+    return operand < 8 && factors >> operand & 1;
 }
 
 /* Types of all results; sticky failure. */
@@ -495,6 +507,13 @@ uint64_t tuff_multiply_adds(const struct tuff_graph *g, tuff_val v);
  * it is) are not kept for the gradients, but computed a second time when these come to them. NULL: as checkpoints say. */
 void tuff_gradients_again(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx,
                           const bool *again);
+/* gin[in_count] of result `index` of a kernel, by what it is composed of. */
+void tuff_composed_gradients(struct tuff_graph *g, const struct tuff_value *kernel, uint32_t index, tuff_val gy,
+                             tuff_val *gin);
+/* A copy in which kernels that can be are composed of others (their `compose`), of leaves that have g's names and data, which outlive it;
+ * map[v], of g's count, is what value v became. */
+TUFF_MUST_CHECK tuff_status tuff_graph_composed(const struct tuff_graph *g, struct tuff_graph **copy, tuff_val *map,
+                                                struct tuff_error *error);
 /* Every operator, in the order of ops.def after the pointwise rows. */
 extern const struct tuff_op *const tuff_ops[];
 extern const uint32_t tuff_op_count;

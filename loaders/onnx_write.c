@@ -395,7 +395,10 @@ static tuff_status read_weight(void *user, void *to, size_t bytes, struct tuff_e
     const void *from = weight->data ? weight->data : as_is ? to : copy;
     if (!from) return tuff_fail_memory(w->context, error);
     tuff_status status = TUFF_OK;
-    if (!weight->data) status = tuff_session_read(w->params->session, weight->leaf, as_is ? to : copy, held, error);
+    const tuff_val leaf = w->map && !weight->data ? tuff_graph_find(tuff_session_graph(w->params->session),
+                                                                    tuff_value_of(w->whole, weight->leaf)->name)
+                                                  : weight->leaf;
+    if (!weight->data) status = tuff_session_read(w->params->session, leaf, as_is ? to : copy, held, error);
     if (weight->data && as_is) memcpy(to, from, bytes);
     for (uint64_t i = 0; status == TUFF_OK && !as_is && i < count; i++)
         tuff_element_put(weight->stored, to, i, tuff_dtype_round(weight->stored, tuff_element(type.dtype, from, i)));
@@ -495,7 +498,7 @@ static void session_ends(struct tuff_onnx_writer *w, struct tuff_onnx_ends *ends
     struct tuff_onnx_named *named = tuff_arena_alloc(&w->arena, (count + 1) * sizeof *named);
     *ends = (struct tuff_onnx_ends){named, 0, named ? count : 0};
     for (uint32_t k = 0; k < ends->output_count; k++) {
-        const tuff_val v = w->params->outputs[k];
+        const tuff_val given = w->params->outputs[k], v = w->map && given < w->mapped ? w->map[given] : given;
         const struct tuff_value *value = v && v < w->whole->count ? tuff_value_of(w->whole, v) : NULL;
         const char *name = value && value->op->class != TUFF_CLASS_LEAF ? value->name : NULL; /* leaves have theirs */
         named[k] = (struct tuff_onnx_named){
@@ -522,6 +525,18 @@ static void begin(struct tuff_onnx_writer *w, struct tuff_context *context, cons
     }
 }
 
+/* Operators that ONNX has not are written as what they are composed of. */
+static bool compose(struct tuff_onnx_writer *w, const struct tuff_graph *g, struct tuff_graph **composed,
+                    struct tuff_error *error)
+{
+    bool any = false;
+    for (tuff_val v = 1; v < g->count; v++) any = any || g->values[v].op->compose;
+    if (!any) return true;
+    w->mapped = g->count;
+    w->map = tuff_arena_alloc(&w->arena, g->count * sizeof *w->map);
+    return w->map ? tuff_graph_composed(g, composed, w->map, error) == TUFF_OK : no_memory(w);
+}
+
 /* batch: of the model file's network that is written for any number of samples; 1: for one. */
 static tuff_status write_as(struct tuff_context *context, const char *path, const struct tuff_onnx_write_params *params,
                             const struct tuff_graph *g, const struct tuff_onnx_ends *given, unsigned batch, bool *unfit,
@@ -532,6 +547,10 @@ static tuff_status write_as(struct tuff_context *context, const char *path, cons
     struct tuff_onnx_ends ends = {0}, one;
     uint8_t *open = NULL;
     begin(&w, context, params, error);
+    struct tuff_graph *composed = NULL;
+    if (!given && w.status == TUFF_OK && !compose(&w, g, &composed, error))
+        w.status = error ? error->status : TUFF_ERR_MEMORY;
+    if (composed) g = composed;
     w.whole = g;
     w.batch = batch > 1 ? batch : 0;
     if (given)
@@ -551,6 +570,7 @@ static tuff_status write_as(struct tuff_context *context, const char *path, cons
             w.status = write_files(&w, path, params->saved ? tuff_saved_tensors(params->saved) : NULL);
     }
     *unfit = w.unfit && batch > 1;
+    tuff_graph_destroy(composed);
     tuff_arena_finish(&w.arena);
     return w.status;
 }

@@ -16,11 +16,13 @@ struct tuff_onnx_writer {
     struct tuff_lookup taken, constants; /* names; initializers that are constants */
     uint32_t fresh;                      /* names given so far */
     const struct tuff_graph *whole;      /* the graph that is written, not a body of it */
-    tuff_val *leaves;                    /* [arena] of each initializer: what holds its content, or 0 */
-    uint64_t nothing[64];                /* what there is no memory for goes here */
-    uint32_t batch;                      /* that is written as N; 0: none */
-    tuff_status status;                  /* first failure */
-    bool unfit;                          /* it was that a batch of any size has no form */
+    tuff_val *map;                       /* [arena] of the caller's values [mapped], in it, where it is a copy; else NULL */
+    uint32_t mapped;
+    tuff_val *leaves;     /* [arena] of each initializer: what holds its content, or 0 */
+    uint64_t nothing[64]; /* what there is no memory for goes here */
+    uint32_t batch;       /* that is written as N; 0: none */
+    tuff_status status;   /* first failure */
+    bool unfit;           /* it was that a batch of any size has no form */
 };
 /* What becomes of a value where ranges are given (onnx_write_quant.c). */
 struct tuff_onnx_int8 {

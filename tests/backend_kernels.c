@@ -39,7 +39,7 @@ struct port_set {
 #define READ(n) "r"
 #define WRITE(n) "w"
 #define MORE(k, n) "w"
-#define PORTS(part) {#part, TUFF_PORTS_##part(READ, READ, WRITE, WRITE, MORE)},
+#define PORTS(part) {#part, TUFF_PORTS_##part(READ, READ, WRITE, WRITE, MORE, MORE)},
 static const struct port_set port_sets[] = {TUFF_PORT_SETS(PORTS)};
 
 /* ---- SPIR-V ------------------------------------------------------------------------------------------------------------------- */

@@ -255,10 +255,13 @@ CALL(ctc_loss, tuff_val a = value(s), b = value(s), c = value(s), d = value(s); 
 CALL(cosine_similarity, tuff_val a = value(s), b = value(s); return tuff_cosine_similarity(g, a, b, axis(s), number(s));)
 CALL(weigh_losses, tuff_val a = value(s), b = value(s);
      return tuff_weigh_losses(g, a, b, (enum tuff_reduction)((int)draw(s, 5) - 1));)
-CALL(attention, tuff_val q = value(s), k = value(s), v = value(s); return tuff_attention(
-         g, q, k, v,
-         (struct tuff_attention_params){
-             {number(s), draw(s, 2) != 0}, draw(s, 2) != 0, draw(s, 2) ? value(s) : 0, draw(s, 3) ? 0 : number(s)});)
+CALL(attention, tuff_val q = value(s), k = value(s), v = value(s);
+     return tuff_attention(g, q, k, v,
+                           (struct tuff_attention_params){{number(s), draw(s, 2) != 0},
+                                                          draw(s, 2) != 0,
+                                                          draw(s, 2) ? value(s) : 0,
+                                                          draw(s, 3) ? 0 : value(s),
+                                                          draw(s, 3) ? 0 : number(s)});)
 CALL(rope, tuff_val x = value(s); return tuff_rope(g, x, (struct tuff_rope_params){number(s), size(s), draw(s, 2) != 0});)
 CALL(recurrent, struct tuff_recurrent_params p = {.struct_size = draw(s, 4) ? sizeof p : draw(s, 9),
                                                   .cell = (enum tuff_cell)draw(s, 5),

@@ -416,6 +416,42 @@ static const struct tuff_case max_pool2d_grad[] = {
 static const struct tuff_case avg_pool2d_grad[] = {CASES};
 #undef ROW
 
+/* ---- attention: heads of keys, rows, columns, widths; odd and even, more rows than columns and fewer, tiles that end anywhere ------------ */
+
+#define HEADS(of, b, h, hk, t, s, d, e) of(b, h, t, d), of(b, hk, s, d), of(b, hk, s, e)
+#define GRADS(b, h, hk, t, s, d, e) HEADS(T, b, h, hk, t, s, d, e), T(b, h, t, e), T(b, h, t), T(b, h, t)
+static const struct tuff_case attention[] = {
+    {"one", {HEADS(T, 1, 1, 1, 1, 1, 1, 1)}, 3, {0}, 0, A({1}, {0})},
+    {"odd", {HEADS(T, 1, 3, 3, 5, 33, 5, 3)}, 3, {0}, 0, A({0.5}, {0})},
+    {"causal", {HEADS(T, 2, 2, 2, 65, 65, 8, 8)}, 3, {0}, 0, A({0.3}, {1})},
+    {"causal, fewer columns", {HEADS(T, 1, 2, 1, 70, 31, 64, 64)}, 3, {0}, 0, A({0.125}, {1})},
+    {"causal, more columns", {HEADS(T, 1, 1, 1, 33, 127, 33, 32)}, 3, {0}, 0, A({0.2}, {1})},
+    {"grouped", {HEADS(T, 2, 6, 2, 35, 64, 64, 64)}, 3, {0}, 0, A({0.125}, {0})},
+    {"one row", {HEADS(T, 1, 8, 2, 1, 128, 64, 64)}, 3, {0}, 0, A({0.125}, {0})},
+    {"wide", {HEADS(T, 1, 1, 1, 36, 40, 128, 96)}, 3, {0}, 0, A({0.08}, {0})},
+    {"wider", {HEADS(T, 1, 1, 1, 7, 9, 129, 132)}, 3, {0}, 0, A({0.08}, {0})},
+    {"mask", {HEADS(T, 2, 2, 2, 34, 37, 16, 20), T(2, 1, 34, 37)}, 4, {0}, 0, A({0.25}, {1})},
+    {"mask of keys", {HEADS(T, 2, 4, 2, 5, 67, 64, 64), T(2, 1, 1, 67)}, 4, {0}, 0, A({0.125}, {0})},
+    {"large", {HEADS(T, 1, 2, 2, 9, 40, 4, 4)}, 3, {TUFF_DOMAIN_WIDE, TUFF_DOMAIN_KINKS}, 0, A({0.5}, {0})},
+    {"count", {HEADS(T, 2, 4, 2, 1, 70, 64, 64), I(1)}, 4, {0, 0, 0, TUFF_DOMAIN_INDEX}, 71, A({0.125}, {0})},
+    {"counts, causal",
+     {HEADS(T, 2, 4, 2, 3, 50, 32, 32), T(1, 1, 1, 50), I(2, 2)},
+     5,
+     {0, 0, 0, 0, TUFF_DOMAIN_INDEX},
+     51,
+     A({0.125}, {1})},
+    {"halves", {HEADS(HALF, 1, 2, 1, 33, 36, 32, 32)}, 3, {0}, 0, A({0.2}, {1})},
+};
+static const struct tuff_case attention_grad[] = {
+    {"one", {GRADS(1, 1, 1, 1, 1, 1, 1)}, 6, {0}, 0, A({1}, {0})},
+    {"odd", {GRADS(1, 3, 3, 5, 33, 5, 3)}, 6, {0}, 0, A({0.5}, {0})},
+    {"causal", {GRADS(2, 2, 2, 65, 65, 8, 8)}, 6, {0}, 0, A({0.3}, {1})},
+    {"causal, fewer columns", {GRADS(1, 2, 1, 70, 31, 64, 64)}, 6, {0}, 0, A({0.125}, {1})},
+    {"causal, more columns", {GRADS(1, 1, 1, 33, 127, 33, 32)}, 6, {0}, 0, A({0.2}, {1})},
+    {"grouped", {GRADS(2, 6, 2, 35, 64, 64, 64)}, 6, {0}, 0, A({0.125}, {0})},
+    {"wide", {GRADS(1, 1, 1, 36, 40, 128, 96)}, 6, {0}, 0, A({0.08}, {0})},
+};
+
 /* ---- the table -------------------------------------------------------------------------------------------------------------------------- */
 
 #define AS(name, cases)                                                                                                     \
@@ -464,6 +500,10 @@ static const struct op_cases {
     OP(max_pool2d_grad),
     OP(avg_pool2d),
     OP(avg_pool2d_grad),
+    OP(attention),
+    OP(attention_grad),
+    AS(attention_query_grad, attention_grad),
+    AS(attention_key_grad, attention_grad),
 };
 static const struct op_cases rows[3] = {OP(row1), OP(row2), OP(row2_whole)};
 

@@ -26,7 +26,7 @@ static double change(double (*f)(double), double x, double e)
 }
 
 #define U OP_ULP
-static double exp_ulp(double x) { return (3 + 2 * fabs(x)) * U; }
+static double exp_ulp(double x) { return isinf(x) ? 0 : (3 + 2 * fabs(x)) * U; }
 
 static double log_error(double a, double e)
 {
@@ -273,7 +273,7 @@ static number choose(const struct op_text *t, const struct op_text_node *n, cons
 static number settled(number r)
 {
     if (r.v != 0 && fabs(r.v) < 2.4e-38) r.e += OP_TINY; /* a device's may lie below the least normal number */
-    if (isnan(r.e) || !(fabs(r.v) < OP_HUGE)) r.e = INFINITY;
+    if (isnan(r.e) || (!(fabs(r.v) < OP_HUGE) && (!isinf(r.v) || r.e > 0))) r.e = INFINITY;
     return r;
 }
 
@@ -304,6 +304,7 @@ static number sum_at(const struct op_text *t, int at, const number *variables)
 {
     struct terms sum = {0};
     add_terms(t, at, variables, 1, &sum);
+    if (isinf(sum.v) && isfinite(sum.e)) return (number){sum.v, 0}; /* of a term that is infinite, and others that are not */
     return (number){sum.v, sum.e + OP_ULP * (fabs(sum.v) + (sum.count - 2) * sum.size)};
 }
 

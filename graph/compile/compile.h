@@ -73,7 +73,11 @@ TUFF_MUST_CHECK tuff_status tuff_print_barriers(const struct tuff_plan *plan, st
 struct tuff_expansion {             /* an operator on these operands, and what it became */
     const struct tuff_value *value; /* [borrowed] of the user's graph */
     const tuff_val *in;             /* [arena] in g */
-    tuff_val result;
+    tuff_val results[TUFF_MOST_RESULTS];
+};
+struct tuff_results { /* of a kernel that has several */
+    tuff_val kernel;  /* of the user's graph */
+    tuff_val v[TUFF_MOST_RESULTS];
 };
 
 /* What a LOOP becomes. */
@@ -116,6 +120,8 @@ struct tuff_work {
     double folded_work;                /* additions and multiplications of it */
     struct tuff_expansion *expansions; /* [arena] simplify's own, as `expanded`, which finds them */
     struct tuff_lookup expanded;
+    struct tuff_results *results; /* [arena] simplify's own */
+    uint32_t result_count;
     struct tuff_plan *plan;    /* [borrowed] */
     struct tuff_group *groups; /* [arena] */
     uint32_t group_count;

@@ -92,7 +92,8 @@ tuff_status tuff_choose_halves(struct tuff_work *w, const bool *needed)
         const struct tuff_value *value = &g->values[v];
         if (!needed[v] || !tuff_op_is_product(value->op)) continue;
         h->rounds[v] = !exact[first_of(g, v)] && value->type.dtype == TUFF_F32;
-        for (uint32_t i = 0; i < 2; i++) {
+        for (uint32_t i = 0; i < value->in_count; i++) {
+            if (!tuff_op_is_factor(value->op, i)) continue;
             tuff_val in = first_of(g, tuff_below_views(g, value->in[i]));
             const struct tuff_value *operand = &g->values[in];
             if (!in || operand->type.dtype != TUFF_F32) continue;

@@ -272,61 +272,92 @@ static tuff_val bindable(struct tuff_work *w, tuff_val v)
 }
 
 /* What was expanded is no value of the new graph: its equals are found in an array of their own. */
-static tuff_val find_expanded(const struct tuff_work *w, uint64_t hash, const struct tuff_value *old, const tuff_val *in)
+static const tuff_val *find_expanded(const struct tuff_work *w, uint64_t hash, const struct tuff_value *old,
+                                     const tuff_val *in)
 {
     uint32_t place, step = 0;
     while ((place = tuff_lookup_find(&w->expanded, hash, &step)) != TUFF_LOOKUP_END) {
         const struct tuff_expansion *x = &w->expansions[place];
-        if (is_equal(x->value, x->in, old->op, in, old->in_count, old->attrs)) return x->result;
+        if (is_equal(x->value, x->in, old->op, in, old->in_count, old->attrs)) return x->results;
     }
-    return 0;
+    return NULL;
 }
 
-static tuff_val expand(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+/* Has the device a kernel of it, on these operands? */
+static bool has_kernel(const struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    bool bytes = old->op->integers == TUFF_INTEGERS_BYTES && old->type.dtype == TUFF_I32; /* few devices have kernels */
+    struct tuff_kernel_call call = {.file = NULL};
+    struct tuff_lower lower = {.caps = w->params->caps, .value = old, .any_size = w->params->any_size};
+    for (uint32_t i = 0; i < old->in_count && i < TUFF_COUNT(lower.in); i++)
+        if (in[i]) lower.in[i] = &val(w, in[i])->type;
+    return old->op->lower(&lower, &call) == TUFF_OK;
+}
+
+/* All results. False: it stays as it is. */
+static bool expand(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in, tuff_val *results)
+{
+    const struct tuff_op *op = old->op;
+    bool bytes = op->integers == TUFF_INTEGERS_BYTES && old->type.dtype == TUFF_I32; /* few devices have kernels */
     bool passes = !(w->params->plain || w->params->debug & TUFF_DEBUG_NOSIMPLIFY);
-    bool asked = old->op->expand && (passes || old->op->splits || bytes);
-    if (!asked) return 0;
-    uint64_t hash = hash_value(old->op, in, old->in_count, old->attrs);
-    tuff_val v = may_be_joined(old->op) ? find_expanded(w, hash, old, in) : 0;
-    if (v) return v;
-    v = old->op->expand(w->g, old, in);
-    if (v && !val(w, v)->name) w->g->values[v].name = old->name;
+    bool asked = op->expand && (passes || op->splits || bytes), composed = op->compose && !has_kernel(w, old, in);
+    if (!asked && !composed) return false;
+    uint64_t hash = hash_value(op, in, old->in_count, old->attrs);
+    const tuff_val *known = may_be_joined(op) ? find_expanded(w, hash, old, in) : NULL;
+    if (known) memcpy(results, known, TUFF_MOST_RESULTS * sizeof *results);
+    if (known) return true;
+    if (!composed)
+        results[0] = op->expand(w->g, old, in);
+    else if (!op->compose(w->g, old, in, results))
+        results[0] = 0;
+    if (results[0] && !val(w, results[0])->name) w->g->values[results[0]].name = old->name;
     uint32_t count = w->expanded.count;
-    if (!v || !TUFF_GROW_ARENA(w->arena, w->expansions, count, 1)) return v; /* without joining it is right too */
-    w->expansions[count] = (struct tuff_expansion){old, in, v};
+    if (!results[0] || !TUFF_GROW_ARENA(w->arena, w->expansions, count, 1))
+        return results[0] != 0; /* without joining it is right too */
+    w->expansions[count] = (struct tuff_expansion){.value = old, .in = in};
+    memcpy(w->expansions[count].results, results, sizeof w->expansions[count].results);
     (void)tuff_lookup_add(&w->expanded, w->arena, hash, count);
-    return v;
+    return true;
 }
 
-/* All results of a kernel lie behind it, whoever reads them. */
-static tuff_val with_results(struct tuff_work *w, tuff_val kernel)
+/* Keeps what a kernel of the user's graph has become: its results lie behind it, whoever reads them, or it is composed of others. */
+static tuff_val with_results(struct tuff_work *w, const struct tuff_value *old, tuff_val v, const tuff_val *composed)
 {
-    for (uint32_t i = 1; i <= val(w, kernel)->op->more_count; i++)
-        if (!tuff_result(w->g, kernel, i)) return 0;
-    return kernel;
+    if (!old->op->more_count) return v;
+    if (!TUFF_GROW_ARENA(w->arena, w->results, w->result_count, 1))
+        return tuff_graph_fail(w->g, TUFF_ERR_MEMORY, "out of host memory");
+    struct tuff_results *r = &w->results[w->result_count++];
+    *r = (struct tuff_results){.kernel = (tuff_val)(old - w->params->graph->values), .v = {v}};
+    for (uint32_t i = 1; i <= old->op->more_count; i++) {
+        if (composed[0])
+            r->v[i] = composed[i];
+        else if (v + i < w->g->count && val(w, v + i)->op->class == TUFF_CLASS_RESULT && val(w, v + i)->in[0] == v)
+            r->v[i] = v + i;
+        else if (!(r->v[i] = tuff_result(w->g, v, i)))
+            return 0;
+    }
+    return v;
 }
 
 static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     uint32_t before = w->g->count;
     if (old->op->class == TUFF_CLASS_RESULT) {
-        tuff_val kernel = val(w, in[0])->op->more_count ? in[0] : val(w, in[0])->in[0]; /* behind its cast */
-        tuff_val v = kernel + tuff_result_index(old);
+        const struct tuff_results *r = &w->results[w->result_count - 1];
+        while (r->kernel != old->in[0]) r--; /* copied before this */
+        tuff_val v = r->v[tuff_result_index(old)];
         if (!val(w, v)->name) w->g->values[v].name = old->name;
         return v;
     }
+    tuff_val composed[TUFF_MOST_RESULTS] = {0};
     tuff_val v = (w->params->debug & TUFF_DEBUG_NOSIMPLIFY) ? of_host(w, old, in) : simpler(w, old, in);
-    if (!v) v = expand(w, old, in);
+    if (!v && expand(w, old, in, composed)) v = composed[0];
     if (!v && old->op->traits & TUFF_TAKES_PARTS) v = take_parts(w, old, in, old->in_count);
     if (!v) v = tuff_graph_add(w->g, old->op, in, old->in_count, old->attrs);
     if (v && v >= before && val(w, v)->op == old->op) {
         w->g->values[v].data = old->data; /* [borrowed] from the user's graph, which outlives this one */
         if (!val(w, v)->name) w->g->values[v].name = old->name;
-        if (old->op->more_count) return with_results(w, v);
     }
-    return v;
+    return v ? with_results(w, old, v, composed) : 0;
 }
 
 /* A kernel's f32 becomes the packed type that its rule gives. */
@@ -413,10 +444,9 @@ static tuff_val half_of(struct tuff_work *w, tuff_val v)
 /* Operands of products become halves; other kernels read the halves that there are, as they compute in f32 anyway. */
 static void narrow_operands(struct tuff_work *w, const struct tuff_value *old, tuff_val *in)
 {
-    bool product = tuff_op_is_product(old->op);
     if (old->op->class != TUFF_CLASS_KERNEL || old->op->traits & (TUFF_UPDATES | TUFF_TAKES_PLACES)) return;
     for (uint32_t i = 0; i < old->in_count; i++) {
-        if (product && i < 2)
+        if (tuff_op_is_factor(old->op, i))
             in[i] = half_of(w, old->in[i]);
         else if (in[i] && rounded_of(w, in[i]))
             in[i] = rounded_of(w, in[i]);
@@ -527,6 +557,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
     if (!needed || !map || !w->outputs) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(tuff_graph_create(w->context, &w->g, w->error));
     w->g->caps = w->params->caps;
+    w->g->precision = w->params->precision;
     mark_needed(g, w->params->outputs, outputs, needed);
     TUFF_TRY(tuff_choose_halves(w, needed));
     for (tuff_val v = 1; v < g->count; v++) {

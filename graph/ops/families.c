@@ -1,6 +1,7 @@
 /* families.c - the table of families (families.def) as rows, and what of it serves a device, for people. */
 #include "graph/ops/families.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/attention.h"
 #include "graph/ops/gemm.h"
 #include "graph/session.h"
 
@@ -50,6 +51,9 @@ static const struct {
     {"convolution", tuff_conv_row, TUFF_CONV_FORWARD},
     {"convolution, input gradient", tuff_conv_row, TUFF_CONV_INPUT},
     {"convolution, weight gradient", tuff_conv_row, TUFF_CONV_WEIGHT},
+    {"attention, heads of 64", tuff_attention_row, 64},
+    {"attention, heads of 128", tuff_attention_row, 128},
+    {"gradients of attention, heads of 64", tuff_attention_grad_row, 64},
 };
 
 bool tuff_family_choice(const struct tuff_caps *caps, uint32_t index, struct tuff_family_choice *choice)

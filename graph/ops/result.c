@@ -47,7 +47,59 @@ static tuff_status bound(const struct tuff_bound *b)
     of_kernel.in = b->in + 1;
     of_kernel.error = b->error + 1;
     of_kernel.result = index;
-    return tuff_bound_by(&of_kernel, of_kernel.value->op->more[index - 1].error);
+    const struct tuff_op *op = of_kernel.value->op;
+    return op->bound ? op->bound(&of_kernel) : tuff_bound_by(&of_kernel, op->more[index - 1].error);
+}
+
+void tuff_composed_gradients(struct tuff_graph *g, const struct tuff_value *kernel, uint32_t index, tuff_val gy,
+                             tuff_val *gin)
+{
+    tuff_val results[TUFF_MOST_RESULTS] = {0};
+    if (kernel->op->compose && kernel->op->compose(g, kernel, kernel->in, results))
+        tuff_gradients(g, results[index], gy, kernel->in, kernel->in_count, gin);
+}
+
+/* Value v of g into copy; results of kernels are in rows of TUFF_MOST_RESULTS. */
+static tuff_val copy_of(struct tuff_graph *copy, const struct tuff_graph *g, tuff_val v, const tuff_val *map,
+                        tuff_val *results)
+{
+    const struct tuff_value *old = &g->values[v];
+    tuff_val *in = tuff_graph_alloc(copy, (old->in_count + 1) * sizeof *in), *own = results + v * TUFF_MOST_RESULTS,
+             made = 0;
+    for (uint32_t i = 0; i < old->in_count && in; i++) in[i] = map[old->in[i]];
+    if (!in) return 0;
+    if (old->op->class == TUFF_CLASS_RESULT) {
+        own = results + old->in[0] * TUFF_MOST_RESULTS;
+        made = own[0] ? own[tuff_result_index(old)] : tuff_result(copy, in[0], tuff_result_index(old));
+    } else if (old->op->compose) {
+        if (old->op->compose(copy, old, in, own)) made = own[0];
+    } else if ((made = tuff_graph_add(copy, old->op, in, old->in_count, old->attrs)) != 0) {
+        copy->values[made].data = old->data;
+    }
+    return made && old->name && !copy->values[made].name ? tuff_named(copy, made, old->name) : made;
+}
+
+tuff_status tuff_graph_composed(const struct tuff_graph *g, struct tuff_graph **copy, tuff_val *map,
+                                struct tuff_error *error)
+{
+    struct tuff_graph *made = NULL;
+    tuff_val *results = tuff_alloc(g->context, g->count * TUFF_MOST_RESULTS * sizeof *results);
+    tuff_status status = results ? tuff_graph_create(g->context, &made, error) : tuff_fail_memory(g->context, error);
+    if (status == TUFF_OK) made->own_rows = g->own_rows;
+    map[0] = 0;
+    for (tuff_val v = 1; v < g->count && status == TUFF_OK; v++)
+        if (!(map[v] = copy_of(made, g, v, map, results))) status = tuff_graph_finish(made, error);
+    tuff_free(g->context, results);
+    if (status != TUFF_OK) tuff_graph_destroy(made);
+    *copy = status == TUFF_OK ? made : NULL;
+    return status;
+}
+
+/* That of a kernel's first result is the kernel's own; of others it is there where they are composed of other operators. */
+static void grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value kernel = *tuff_value_of(g, tuff_value_of(g, y)->in[0]);
+    tuff_composed_gradients(g, &kernel, tuff_result_index(tuff_value_of(g, y)), gy, gin + 1);
 }
 
 const struct tuff_op tuff_op_result = {
@@ -57,7 +109,7 @@ const struct tuff_op tuff_op_result = {
     TUFF_ATTRS(attr, struct attrs),
     .infer = infer,
     .result = TUFF_RESULT_OF_KERNEL,
-    .nondiff = "a kernel's gradient is that of its first result",
+    .grad = grad,
     .ref = ref,
     .work = tuff_op_no_work,
     .bound = bound,

@@ -41,8 +41,11 @@ TUFF_HOOKS_TEXT
 #define TUFF_PORT_OUT_INT(n)                                                   \
     layout(std430, binding = n) writeonly buffer TuffOut { int tuff_out[]; };        \
     void out0(uint i, int v) { tuff_out[i] = v; }
+#define TUFF_PORT_MORE(k, n)                                                   \
+    layout(std430, binding = n) writeonly buffer TuffOut##k { float tuff_out##k[]; };  \
+    void out##k(uint i, float v) { tuff_out##k[i] = v; }
 #define TUFF_PORT_MORE_INT(k, n)                                               \
     layout(std430, binding = n) writeonly buffer TuffOut##k { int tuff_out##k[]; };  \
     void out##k(uint i, int v) { tuff_out##k[i] = v; }
-#define TUFF_PORTS(letters) TUFF_PORTS_##letters(TUFF_PORT_IN, TUFF_PORT_IN_INT, TUFF_PORT_OUT, TUFF_PORT_OUT_INT, TUFF_PORT_MORE_INT)
+#define TUFF_PORTS(letters) TUFF_PORTS_##letters(TUFF_PORT_IN, TUFF_PORT_IN_INT, TUFF_PORT_OUT, TUFF_PORT_OUT_INT, TUFF_PORT_MORE_INT, TUFF_PORT_MORE)
 #endif
