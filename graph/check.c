@@ -410,6 +410,7 @@ static tuff_status evaluate(struct trial *t, tuff_val v)
     if (!t->bound[v] || tuff_reference_value(t->w->g, v, t->data) != TUFF_OK) return tuff_fail_memory(t->context, t->error);
     tuff_status status = tuff_bound_of(t->w->g, v, t->data, t->bound);
     if (status == TUFF_ERR_UNSUPPORTED) t->why = "an operator of it declares no bound";
+    if (status == TUFF_ERR_MEMORY) return tuff_fail_memory(t->context, t->error);
     return status == TUFF_ERR_UNSUPPORTED ? TUFF_OK : status;
 }
 

@@ -111,6 +111,7 @@ static void matmul(struct trial *t)
              y = tuff_matmul(g, whole(t, TUFF_SHAPE(37, 67), 8191), whole(t, TUFF_SHAPE(67, 29), 15), none);
     exact(t, tuff_relu(g, tuff_add(g, y, bias)));
     exact(t, tuff_matmul(g, whole(t, TUFF_SHAPE(33, 24), 8191), whole(t, TUFF_SHAPE(5, 24), 15), transposed_b));
+    exact(t, tuff_matmul(g, whole(t, TUFF_SHAPE(3, 64), 8191), whole(t, TUFF_SHAPE(40, 64), 15), transposed_b));
     exact(t, tuff_matmul(g, whole(t, TUFF_SHAPE(3, 20, 12), 15), whole(t, TUFF_SHAPE(3, 20, 44), 8191), transposed_a));
     exact(t, tuff_matmul(g, bytes(t, TUFF_SHAPE(19, 1037)), bytes(t, TUFF_SHAPE(1037, 21)), none));
     exact(t, tuff_matmul(g, bytes(t, TUFF_SHAPE(2, 18, 9)), bytes(t, TUFF_SHAPE(11, 18)), both));
@@ -225,6 +226,13 @@ static void reductions(struct trial *t)
     exact(t, tuff_argmin(g, i, 0, TUFF_DROP_AXES));
     exact(t, tuff_sum(g, whole(t, TUFF_SHAPE(5, 8), 4999), 1 << 0, TUFF_DROP_AXES));
     exact(t, tuff_prod(g, whole(t, TUFF_SHAPE(11, 20), 2), 1 << 1, TUFF_DROP_AXES));
+}
+
+/* Alone, as sums never are: along rows, and along columns four at a time. */
+static void extrema(struct trial *t)
+{
+    exact(t, tuff_argmax(t->g, whole(t, TUFF_SHAPE(13, 257), 4999), 1, TUFF_DROP_AXES));
+    exact(t, tuff_argmin(t->g, whole(t, TUFF_SHAPE(67, 12), 4999), 0, TUFF_DROP_AXES));
 }
 
 /* Arguments of exp lie within 8 of the largest, which makes 3 + 2 * 8 ulp of each; 67 of them are added (at most an ulp each) and
@@ -438,6 +446,7 @@ static const struct family {
     {"f16", half},
     {"random", random_numbers},
     {"reductions", reductions},
+    {"extrema", extrema},
     {"softmax", softmax},
     {"cumsum", running_sums},
     {"topk", topk},

@@ -70,6 +70,7 @@ static void test_right(struct backend_test *test, bool all)
     } runs[] = {
         {"this device", "", TUFF_DEVICE_SOFTWARE, TUFF_DEVICE_CLASS_BY_DEVICE, 0},
         {"an NVIDIA GPU", "none", TUFF_DEVICE_DISCRETE, TUFF_DEVICE_CLASS_NVIDIA, 0},
+        {"an Intel GPU", "none", TUFF_DEVICE_INTEGRATED, TUFF_DEVICE_CLASS_INTEL_SIMD8, 0},
         {"a Mali GPU", "none,+adreno-batch", TUFF_DEVICE_INTEGRATED, TUFF_DEVICE_CLASS_MALI, 0},
         {"a build without a compiler", "", TUFF_DEVICE_SOFTWARE, TUFF_DEVICE_CLASS_BY_DEVICE, TUFF_DEBUG_NOCOMPILER}};
     struct seen seen = {.lock = NULL};
@@ -133,7 +134,7 @@ static void test_wrong(struct backend_test *test)
 {
     static const struct op_slip slips[] = {
         {"cumsum", "sum += x", "sum -= x"},
-        {"reductions", "a.v += b.v", "a.v -= b.v"},
+        {"reductions", "#define ADD(a, b) ((a) + (b))", "#define ADD(a, b) ((a) - (b))"},
         {"NaN", "return a > 0x7f800000u ? 0x7fffffff : k", "return a > 0x7f800000u ? 0x00000000 : k"},
         {"NaN", "nan_b || above ? b : a", "nan_b && above ? b : a"},
         {"gather, scatter", "sum + v", "sum - v"},

@@ -132,6 +132,7 @@ struct tuff_work {
     uint32_t search;         /* number of the last one; groups that it found have it as their mark */
     uint32_t found_end;      /* and stand before this place in the line */
     uint64_t steps;          /* groups looked at by searches, for tests */
+    bool starved;            /* rows.c: no memory to see what joins */
     uint32_t *sequence;      /* [arena] groups in order */
     uint32_t prepare_count;  /* of the first of these, which prepare */
 };
@@ -201,6 +202,8 @@ TUFF_MUST_CHECK tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v);
 /* May v, a reduction or what has an element for each of a row's, join the rows of this group, number `at`? *pass: the first round
  * over a row in which it has what it reads (rows.c). */
 bool tuff_row_takes(struct tuff_work *w, const struct tuff_group *group, uint32_t at, tuff_val v, uint32_t *pass);
+/* Is a sum of row.comp though it stands alone? Then its order, and so its bits, are the same whatever joins it. */
+bool tuff_row_alone(const struct tuff_work *w, tuff_val v);
 /* A line for each group, in their sequence once there is one: what it computes and reads, and why it stands alone. */
 void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text);
 /* Each value that a group computes is a root in that group alone, what it reads lies in memory, and levels are in order. */

@@ -387,9 +387,9 @@ static tuff_status join_row(struct tuff_work *w, const struct tuff_group *needs,
     bool reduces = val(w, v)->op->reduces;
     for (uint32_t best = w->group_count; (best = next_row(w, needs, best, reduces)) != UINT32_MAX;) {
         uint32_t pass;
-        if (comes_before(w, best, since) || !tuff_row_takes(w, &w->groups[best], best, v, &pass) ||
-            refusal(w, needs, v, best, tuff_binding_limit(w), true))
-            continue;
+        bool takes = !comes_before(w, best, since) && tuff_row_takes(w, &w->groups[best], best, v, &pass);
+        if (w->starved) return tuff_fail_memory(w->context, w->error);
+        if (!takes || refusal(w, needs, v, best, tuff_binding_limit(w), true)) continue;
         *at = best;
         move_found(w, best);
         if (reduces) {
@@ -469,6 +469,7 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
     TUFF_TRY(new_group(w, v, &at));
     w->groups[at].work = tuff_value_work(w->g, v);
     if (row) TUFF_TRY(add_stage(w, v, at, 0));
+    w->groups[at].wide = row && tuff_row_alone(w, v);
     for (uint32_t i = 0; i <= value->op->more_count; i++) w->values[v + i].group = at;
     return take_reads(w, &needs, at);
 }

@@ -53,11 +53,26 @@ static bool reads_own_row(struct trial *trial, tuff_val v)
                              .asked = asked,
                              .asker = trial};
     tuff_text_init(&e.text, w->context);
-    tuff_emit_of_row(&e, trial->group, v);
-    bool good = !e.failed && !e.text.failed && !trial->elsewhere;
+    tuff_emit_base(&e, "", 1); /* so that base 0 is there when memory is not */
+    if (!e.failed) tuff_emit_of_row(&e, trial->group, v);
+    w->starved = w->starved || e.failed || e.text.failed;
+    bool good = !w->starved && !trial->elsewhere;
     tuff_text_finish(&e.text);
     tuff_arena_finish(&arena);
     return good;
+}
+
+static bool is_row(const struct tuff_work *w, tuff_val v)
+{
+    uint64_t all = tuff_shape_count(&val(w, val(w, v)->in[0])->type.shape),
+             n = all / tuff_shape_count(&val(w, v)->type.shape);
+    return !tuff_family_off(w->params->caps, TUFF_FAMILY_ROW) && n > 1 && n <= LONGEST_ROW && all <= UINT32_MAX;
+}
+
+bool tuff_row_alone(const struct tuff_work *w, tuff_val v)
+{
+    enum tuff_reduce_kind kind = tuff_reduce_kind(val(w, v)->op);
+    return is_row(w, v) && (kind == TUFF_BY_SUM || kind == TUFF_BY_PROD) && tuff_is_float(val(w, v)->type.dtype);
 }
 
 bool tuff_row_takes(struct tuff_work *w, const struct tuff_group *group, uint32_t at, tuff_val v, uint32_t *pass)
@@ -66,8 +81,7 @@ bool tuff_row_takes(struct tuff_work *w, const struct tuff_group *group, uint32_
     const struct tuff_shape *in = &val(w, kernel->in[0])->type.shape;
     uint64_t outputs = tuff_shape_count(&kernel->type.shape), all = tuff_shape_count(in), n = all / outputs;
     struct trial trial = {.w = w, .group = group, .joins = v, .at = at};
-    if (tuff_family_off(w->params->caps, TUFF_FAMILY_ROW)) return false;
-    if (w->values[v].fixed != w->values[group->kernel].fixed || n == 1 || n > LONGEST_ROW || all > UINT32_MAX) return false;
+    if (w->values[v].fixed != w->values[group->kernel].fixed || !is_row(w, group->kernel)) return false;
     if (value->op->reduces) {
         if (group->stage_count == MOST_STAGES) return false;
         if (!tuff_reduces_alike(kernel, in, value, &val(w, value->in[0])->type.shape)) return false;

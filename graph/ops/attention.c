@@ -533,6 +533,24 @@ static tuff_status bound_key_grad(const struct tuff_bound *b) { return backward_
     }
 static const struct tuff_more_result more[] = {MORE("lse")}, more_grad[] = {MORE("dk"), MORE("dv")};
 
+/* Whole numbers, whose products of 32 are then small enough for exp. */
+static const struct tuff_attention_attrs example_attrs = {.scale = 1.0 / 256, .causal = 1};
+static const struct tuff_case examples[2] = {
+    {"odd",
+     {TUFF_TYPE(TUFF_F32, 1, 4, 9, 32), TUFF_TYPE(TUFF_F32, 1, 2, 11, 32), TUFF_TYPE(TUFF_F32, 1, 2, 11, 32)},
+     3,
+     {0},
+     0,
+     &example_attrs}};
+static const struct tuff_case examples_grad[2] = {
+    {"odd",
+     {TUFF_TYPE(TUFF_F32, 1, 4, 9, 32), TUFF_TYPE(TUFF_F32, 1, 2, 11, 32), TUFF_TYPE(TUFF_F32, 1, 2, 11, 32),
+      TUFF_TYPE(TUFF_F32, 1, 4, 9, 32), TUFF_TYPE(TUFF_F32, 1, 4, 9), TUFF_TYPE(TUFF_F32, 1, 4, 9)},
+     6,
+     {0},
+     0,
+     &example_attrs}};
+
 const struct tuff_op tuff_op_attention = {
     .name = "attention",
     .edges = "what is not seen weighs 0; a row that sees nothing is 0",
@@ -549,6 +567,7 @@ const struct tuff_op tuff_op_attention = {
     .ref = ref,
     .work = work,
     .bound = bound,
+    .examples = examples,
 };
 const struct tuff_op tuff_op_attention_grad = {
     .name = "attention_grad",
@@ -566,6 +585,7 @@ const struct tuff_op tuff_op_attention_grad = {
     .ref = ref_grad,
     .work = work_grad,
     .bound = bound_grad,
+    .examples = examples_grad,
 };
 
 /* The two kernels of it, which only a compiler adds. */

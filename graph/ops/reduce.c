@@ -308,6 +308,7 @@ tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row
     uint32_t most = caps->max_workgroup_invocations < 256 ? 64 : 256;      /* invocations of a workgroup */
     uint32_t wide = shuffles ? caps->subgroup_size : software ? 64 : most; /* lanes at hand without SUBS */
     uint32_t lanes = 1, subs = 1, held = most_held(caps) / (work->held ? work->held : 1);
+    uint32_t usual = most_held(caps) / 2; /* lanes of a row, and so the order of its sums, follow from the shape alone */
     uint64_t enough = software ? inner ? 1024 : 128 : 65536; /* lanes that keep a device busy */
     /* lanes of a row lie side by side in memory, those of a column apart: columns are shared where they are few or long */
     while (lanes < wide && ((inner && steps >= 16 * lanes) || (steps >= 4 * lanes && rows * lanes < enough) ||
@@ -315,7 +316,7 @@ tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row
         lanes *= 2;
     if (!inner && !software && lanes > wide / 4) lanes = wide / 4; /* neighbours of a load */
     while (shuffles && !software && (lanes == wide || !inner) && 2 * subs * wide <= most && steps > 4 * lanes * subs &&
-           (steps > (uint64_t)lanes * subs * held || rows * wide * subs < enough))
+           (steps > (uint64_t)lanes * subs * usual || rows * wide * subs < enough))
         subs *= 2;
     uint32_t share = lanes * subs, e = (uint32_t)((steps + share - 1) / share);
     uint32_t size = subs > 1    ? subs * wide
