@@ -236,7 +236,8 @@ static void backward_head(const struct pairs *p, uint64_t head, uint32_t which, 
             const uint64_t at = head * z->t + i;
             const double s = score(p, head, i, j, &apart), lse = fmax(p->in[LSE][at], -FLT_MAX), x = s - lse, w = exp(x);
             if (s == -INFINITY) continue;
-            const double part = p->error ? exp_error(x, apart + error_at(p, LSE, at)) : 0;
+            /* of an lse that is none of these sums a weight may pass what f32 holds: nothing is known then */
+            const double part = !p->error ? 0 : w < 1e30 ? exp_error(x, apart + error_at(p, LSE, at)) : INFINITY;
             if (which == DV) {
                 add_scaled(p, out + (keys + j) * z->e, GY, at * z->e, z->e, w, w * part, row);
                 continue;

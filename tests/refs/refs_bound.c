@@ -1,6 +1,7 @@
 /* refs_bound.c - evaluates a graph in double, once exactly and in SAMPLES copies with rounding noise of the size that f32
  * arithmetic on a Vulkan device may have, and derives bounds from how far the copies go apart (Parker 1997, Monte Carlo
  * arithmetic). Conditioning, cancellation and, in trainings, growth over the steps come out of the graph itself. */
+#include "graph/bound.h"
 #include "tests/refs/refs.h"
 
 #include <math.h>
@@ -208,12 +209,32 @@ static void sum_noise(const struct tuff_graph *g, tuff_val v, const double **in,
     free((void *)squares);
 }
 
+/* Of a kernel that could be composed of others: its declared bound, which adds up what each of these may round away. */
+static double *declared_noise(const struct tuff_graph *g, const struct tuff_value *value, const double **in, const double *y)
+{
+    const size_t count = size_of(value);
+    double *local = refs_alloc(count * sizeof *local), **none = refs_alloc(value->in_count * sizeof *none);
+    struct tuff_type *types = refs_alloc(value->in_count * sizeof *types);
+    for (uint32_t i = 0; i < value->in_count; i++) {
+        types[i] = g->values[value->in[i]].type;
+        none[i] = refs_alloc(size_of(&g->values[value->in[i]]) * sizeof **none);
+    }
+    const struct tuff_bound b = {g->context, value, types, in, (const double *const *)none, y, local, count, g, 0};
+    if (tuff_bound_value(&b) != TUFF_OK) abort();
+    for (size_t i = 0; i < count; i++) local[i] /= DEVIATIONS;
+    for (uint32_t i = 0; i < value->in_count; i++) free(none[i]);
+    free(none);
+    free(types);
+    return local;
+}
+
 /* Deviation of each element's noise, or NULL where there is none. */
 static double *local_noise(const struct tuff_graph *g, tuff_val v, const double **in, const double *y)
 {
     const struct tuff_value *value = &g->values[v];
     if (value->type.dtype != TUFF_F32 || value->in_count == 0) return NULL;
-    bool row = value->op->glsl != NULL;
+    bool row = value->op->glsl != NULL, result = value->op->class == TUFF_CLASS_RESULT;
+    if ((result ? g->values[value->in[0]].op : value->op)->compose) return declared_noise(g, value, in, y);
     double terms = 0;
     if (!row && value->op->terms) {
         struct tuff_type *types = refs_alloc(value->in_count * sizeof *types);
