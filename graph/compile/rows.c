@@ -54,6 +54,7 @@ static bool reads_own_row(struct trial *trial, tuff_val v)
                              .asker = trial};
     tuff_text_init(&e.text, w->context);
     tuff_emit_base(&e, "", 1); /* so that base 0 is there when memory is not */
+    e.base_count = 0;
     if (!e.failed) tuff_emit_of_row(&e, trial->group, v);
     w->starved = w->starved || e.failed || e.text.failed;
     bool good = !w->starved && !trial->elsewhere;
