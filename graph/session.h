@@ -205,7 +205,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_evaluate(const struct tuff_graph *grap
 
 /* ---- which kernels a device gets ----------------------------------------------------------------------------------------------------- */
 
-/* The family of kernels that serves a kind of work; evidence "measured" on its class of devices or "predicted". Static texts. */
+/* The family of kernels that serves a kind of work; evidence "measured" on its class of devices or "predicted", "" where there is none. Static
+ * texts. */
 struct tuff_family_choice {
     const char *work, *family, *evidence, *source;
 };

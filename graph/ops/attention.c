@@ -50,7 +50,11 @@ static tuff_status infer_sizes(const struct tuff_infer *infer, struct tuff_atten
     const uint32_t first = infer->op->arity_min;
     const double scale = ((const struct tuff_attention_attrs *)infer->attrs)->scale;
     bool right = fits(&in[Q]->shape, &in[K]->shape, &in[V]->shape) && isfinite(scale);
-    for (uint32_t i = 0; i < first; i++) right = right && tuff_is_float(in[i]->dtype);
+    char text[TUFF_VALUE_TEXT];
+    for (uint32_t i = 0; i < first; i++)
+        if (!tuff_is_float(in[i]->dtype))
+            return tuff_infer_refuse(infer, "it takes floats: cast operand %u, %s", i + 1,
+                                     tuff_value_text(infer->graph, infer->in_values[i], text, sizeof text));
     if (!right)
         return tuff_infer_refuse(
             infer,

@@ -1,7 +1,7 @@
 /* families.c - the table of families (families.def) as rows, and what of it serves a device, for people. */
 #include "graph/ops/families.h"
-#include "graph/ops/conv2d.h"
 #include "graph/ops/attention.h"
+#include "graph/ops/conv2d.h"
 #include "graph/ops/gemm.h"
 #include "graph/session.h"
 
@@ -26,8 +26,11 @@ static const struct {
     {"conv_tab", TUFF_FAMILY_CONV_TAB},
     {"conv_tab_bcast", TUFF_FAMILY_CONV_TAB_BCAST},
     {"conv_wtab", TUFF_FAMILY_CONV_WTAB},
-    {"gemm_matvec", TUFF_FAMILY_MATVEC},
+    {"conv_depthwise", TUFF_FAMILY_DW},
+    {"conv_depthwise_weight", TUFF_FAMILY_DW},
     {"row", TUFF_FAMILY_ROW},
+    {"attention", TUFF_FAMILY_FLASH},
+    {"attention_grad", TUFF_FAMILY_FLASH},
 };
 
 enum tuff_family tuff_family_of_file(const char *file)
@@ -61,9 +64,10 @@ bool tuff_family_choice(const struct tuff_caps *caps, uint32_t index, struct tuf
     if (index >= TUFF_COUNT(works)) return false;
     const struct tuff_family_row *row = works[index].row(caps, works[index].argument);
     *choice = (struct tuff_family_choice){.work = works[index].title,
-                                          .family = row ? tuff_family_name(row->family) : "none",
-                                          .evidence = row && row->evidence == TUFF_EVIDENCE_MEASURED ? "measured"
-                                                                                                     : "predicted",
+                                          .family = row ? tuff_family_name(row->family) : "none: several operators",
+                                          .evidence = !row                                      ? ""
+                                                      : row->evidence == TUFF_EVIDENCE_MEASURED ? "measured"
+                                                                                                : "predicted",
                                           .source = row ? row->source : ""};
     return true;
 }

@@ -99,7 +99,7 @@ static void print_families(const struct tuff_caps *caps)
     struct tuff_family_choice choice;
     printf("  %-28s %s\n", "class", tuff_device_class_name(tuff_class_of(caps)));
     for (uint32_t i = 0; tuff_family_choice(caps, i, &choice); i++)
-        printf("  %-34s %s, %s\n", choice.work, choice.family, choice.evidence);
+        printf("  %-36s %s%s%s\n", choice.work, choice.family, choice.evidence[0] ? ", " : "", choice.evidence);
 }
 
 static void print_json_families(const struct tuff_caps *caps)

@@ -207,6 +207,7 @@ static bool is_replaced(const struct dryrun *d, const char *name)
 static void check_covered(struct dryrun *d)
 {
     const char *const alternatives[] = {"gemm_",          "conv_shuffle", "conv_weight_shuffle",
+                                        "conv_tab",       "conv_wtab",    "attention",
                                         "subgroup_probe", "probe_tiles",  tuff_glslang() ? "plain_" : "pointwise"};
     for (unsigned i = 0; i < tuff_kernel_source_count; i++) {
         const char *name = tuff_kernel_sources[i].name;
