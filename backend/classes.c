@@ -69,12 +69,11 @@ tuff_status tuff_class_apply(struct tuff_context *context, struct tuff_caps *cap
     caps->device_class = TUFF_DEVICE_CLASS_BY_DEVICE;
     if (!word || !word[0]) return TUFF_OK;
     for (uint32_t i = 0; i < TUFF_COUNT(class_names); i++) {
-        if (!strcmp(word, class_names[i])) {
-            caps->device_class = (enum tuff_device_class)i;
-            return TUFF_OK;
-        }
-        tuff_text_add(&known, "%s%s", i ? ", " : "", class_names[i]);
+        if (strcmp(word, class_names[i])) continue;
+        caps->device_class = (enum tuff_device_class)i;
+        return TUFF_OK;
     }
+    for (uint32_t i = 0; i < TUFF_COUNT(class_names); i++) tuff_text_add(&known, "%s%s", i ? ", " : "", class_names[i]);
     tuff_status status = tuff_refuse(context, error, "no class of devices is called \"%s\"; there are: %s", word,
                                      known.data ? known.data : "");
     tuff_text_finish(&known);
