@@ -280,7 +280,7 @@ struct tuff_lower {
     const struct tuff_value *value;
     const struct tuff_type *in[8];
     const struct tuff_value *constant[8]; /* operands whose elements the plan knows; NULL */
-    struct tuff_error *error; /* or NULL */
+    struct tuff_error *error;             /* or NULL */
     bool any_size;            /* constants of the kernel follow from roles alone where they can: tuff_executable_params */
     struct tuff_tuner *tuner; /* of tuff_pick (graph/tune.h); NULL: standard choices */
     uint32_t launch;          /* of the plan, that it will be */
@@ -468,6 +468,8 @@ static inline bool tuff_op_is_factor(const struct tuff_op *op, uint32_t operand)
     uint32_t factors = op->factors ? op->factors : tuff_op_is_product(op) ? 3u : 0;
     return operand < 8 && factors >> operand & 1;
 }
+
+static inline uint64_t tuff_ceil_div(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 
 /* Types of all results; sticky failure. */
 tuff_status tuff_op_types(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,

@@ -536,7 +536,8 @@ static tuff_status bound_key_grad(const struct tuff_bound *b) { return backward_
     {                                                                                                                       \
         name, TUFF_ERROR_UNDECLARED, TUFF_RESULT_F32                                                                        \
     }
-static const struct tuff_more_result more[] = {MORE("lse")}, more_grad[] = {MORE("dk"), MORE("dv")};
+static const struct tuff_more_result more[] = {MORE("lse")}, more_grad[] = {MORE("dk"), MORE("dv")},
+                                     more_key_grad[] = {MORE("dv")};
 
 /* Whole numbers, whose products of 32 are then small enough for exp. */
 static const struct tuff_attention_attrs example_attrs = {.scale = 1.0 / 256, .causal = 1};
@@ -574,59 +575,30 @@ const struct tuff_op tuff_op_attention = {
     .bound = bound,
     .examples = examples,
 };
-const struct tuff_op tuff_op_attention_grad = {
-    .name = "attention_grad",
-    .edges = "of a row that sees nothing 0",
-    TUFF_LAUNCH(lower_grad),
-    TUFF_OPERANDS(6, 8),
-    TUFF_ATTRS(attr_table, struct tuff_attention_attrs),
-    .more = more_grad,
-    .more_count = TUFF_COUNT(more_grad),
-    .inline_inputs = 1 << 6,
-    .factors = 1 << Q | 1 << K | 1 << V | 1 << GY,
-    .infer = infer_grad,
-    .compose = compose_grad,
-    .grad = grad_composed,
-    .ref = ref_grad,
-    .work = work_grad,
-    .bound = bound_grad,
-    .examples = examples_grad,
-};
-
+/* q, k, v, gy, lse and dot, then a mask and counts. */
+#define GRADIENT(symbol, text, edges_, lower_, infer_, compose_, ref_, work_, bound_, ...)                                  \
+    const struct tuff_op symbol = {.name = text,                                                                            \
+                                   .edges = edges_,                                                                         \
+                                   TUFF_LAUNCH(lower_),                                                                     \
+                                   TUFF_OPERANDS(6, 8),                                                                     \
+                                   TUFF_ATTRS(attr_table, struct tuff_attention_attrs),                                     \
+                                   .inline_inputs = 1 << 6,                                                                 \
+                                   .factors = 1 << Q | 1 << K | 1 << V | 1 << GY,                                           \
+                                   .infer = infer_,                                                                         \
+                                   .compose = compose_,                                                                     \
+                                   .grad = grad_composed,                                                                   \
+                                   .ref = ref_,                                                                             \
+                                   .work = work_,                                                                           \
+                                   .bound = bound_,                                                                         \
+                                   __VA_ARGS__}
+GRADIENT(tuff_op_attention_grad, "attention_grad", "of a row that sees nothing 0", lower_grad, infer_grad, compose_grad,
+         ref_grad, work_grad, bound_grad, .more = more_grad, .more_count = TUFF_COUNT(more_grad), .examples = examples_grad);
 /* The two kernels of it, which only a compiler adds. */
-const struct tuff_op tuff_op_attention_query_grad = {
-    .name = "attention_query_grad",
-    .edges = "of a row that sees nothing 0",
-    TUFF_LAUNCH(lower_query_grad),
-    TUFF_OPERANDS(6, 8),
-    TUFF_ATTRS(attr_table, struct tuff_attention_attrs),
-    .inline_inputs = 1 << 6,
-    .factors = 1 << Q | 1 << K | 1 << V | 1 << GY,
-    .infer = infer_grad,
-    .compose = compose_grad,
-    .grad = grad_composed,
-    .ref = ref_grad,
-    .work = work_query_grad,
-    .bound = bound_grad,
-};
-static const struct tuff_more_result more_key_grad[] = {MORE("dv")};
-const struct tuff_op tuff_op_attention_key_grad = {
-    .name = "attention_key_grad",
-    .edges = "of a column that nothing sees 0",
-    TUFF_LAUNCH(lower_key_grad),
-    TUFF_OPERANDS(6, 8),
-    TUFF_ATTRS(attr_table, struct tuff_attention_attrs),
-    .more = more_key_grad,
-    .more_count = TUFF_COUNT(more_key_grad),
-    .inline_inputs = 1 << 6,
-    .factors = 1 << Q | 1 << K | 1 << V | 1 << GY,
-    .infer = infer_key_grad,
-    .compose = compose_key_grad,
-    .grad = grad_composed,
-    .ref = ref_key_grad,
-    .work = work_key_grad,
-    .bound = bound_key_grad,
-};
+GRADIENT(tuff_op_attention_query_grad, "attention_query_grad", "of a row that sees nothing 0", lower_query_grad, infer_grad,
+         compose_grad, ref_grad, work_query_grad, bound_grad, .more_count = 0);
+GRADIENT(tuff_op_attention_key_grad, "attention_key_grad", "of a column that nothing sees 0", lower_key_grad, infer_key_grad,
+         compose_key_grad, ref_key_grad, work_key_grad, bound_key_grad, .more = more_key_grad,
+         .more_count = TUFF_COUNT(more_key_grad));
 
 /* ---- builders ----------------------------------------------------------------------------------------------------------------------- */
 

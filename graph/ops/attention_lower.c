@@ -59,8 +59,6 @@ const struct tuff_family_row *tuff_attention_grad_row(const struct tuff_caps *ca
     return c ? &c->row : NULL;
 }
 
-static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
-
 struct strides {
     uint32_t at[4];
 };
@@ -100,9 +98,9 @@ tuff_status tuff_attention_lower(const struct tuff_lower *lower, enum tuff_atten
     struct rows r = {z.b * z.h, z.t, z.h};
     if (packed) r = (struct rows){z.b * z.hk, z.t * z.group, z.hk};
     if (keys) r = (struct rows){z.b * z.hk, z.s, z.hk};
-    const uint32_t tiles = ceil_div(r.rows, c->br), columns = keys ? z.t : z.s, share = packed ? 1 : z.group;
-    const uint64_t blocks = (uint64_t)ceil_div(columns, c->bc) * (keys ? share : 1);
-    const uint64_t rounds = ceil_div(d, c->roll) + (forward ? c->bc / c->roll : ceil_div(e, c->roll) + c->bc / 2);
+    const uint32_t tiles = tuff_ceil_div(r.rows, c->br), columns = keys ? z.t : z.s, share = packed ? 1 : z.group;
+    const uint64_t blocks = (uint64_t)tuff_ceil_div(columns, c->bc) * (keys ? share : 1);
+    const uint64_t rounds = tuff_ceil_div(d, c->roll) + (forward ? c->bc / c->roll : tuff_ceil_div(e, c->roll) + c->bc / 2);
     TUFF_TRY(tuff_lower_rounds(lower, blocks * (rounds + 1)));
     const struct strides mask = mask_strides(lower, x->mask);
     const bool full = d == z.d && e == z.e;

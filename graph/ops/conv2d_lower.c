@@ -28,8 +28,6 @@ enum { FLAT = 1, A_VEC = 2, C_VEC = 4, PADDED = 8, SHIFTS = 16, ROW_TAIL = 32 };
 /* Of conv_weight_shuffle.comp, whose first is FLAT too. */
 enum { GY_VEC = 2, GY_PADDED = 4, GY_SHIFTS = 8 };
 
-static uint32_t ceil_div(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
-
 /* Some tap of some position lies outside of s. */
 static bool is_padded(const struct tuff_conv_sizes *s, bool grad)
 {
@@ -48,7 +46,7 @@ static uint64_t window_of(const struct tuff_conv_sizes *s, bool grad)
 {
     uint64_t reach = (uint64_t)s->dw * (s->kw - 1);
     if (!grad) return (uint64_t)3 * s->sw + reach + 1;
-    return 4 + ceil_div(s->left, s->sw) + (reach > s->left ? (reach - s->left + s->sw - 1) / s->sw : 0);
+    return 4 + tuff_ceil_div(s->left, s->sw) + (reach > s->left ? (reach - s->left + s->sw - 1) / s->sw : 0);
 }
 
 /* False where it has no path or too many accumulators: large windows and strides, channels that do not fill its lanes. */
@@ -62,8 +60,8 @@ static bool correlate(const struct tuff_lower *lower, const struct tuff_conv_siz
                                   .sw = s->ow,
                                   .rh = s->h,
                                   .rw = s->w,
-                                  .gh = ceil_div(s->h, s->sh),
-                                  .gw = ceil_div(s->w, s->sw),
+                                  .gh = tuff_ceil_div(s->h, s->sh),
+                                  .gw = tuff_ceil_div(s->w, s->sw),
                                   .grad = true};
     else
         *c = (struct correlation){
@@ -87,7 +85,7 @@ static uint32_t choose_groups(const struct tuff_lower *lower, const struct tuff_
     bool tall = caps->tiles == TUFF_TILES_AVX512 && flops >= 300000000 && c->m % (8 * lanes) == 0 && s->sw == 1 && taps <= 9;
     uint32_t mg = tall ? 8 : c->m > 2 * lanes && taps <= 25 ? 4 : c->m > lanes ? 2 : 1;
     if (lower->any_size) tiles_n = TUFF_LEAST_GROUPS;
-    while (mg > 1 && (mg * classes > 8 || ceil_div(c->m, lanes * mg) * tiles_n < TUFF_LEAST_GROUPS)) mg /= 2;
+    while (mg > 1 && (mg * classes > 8 || tuff_ceil_div(c->m, lanes * mg) * tiles_n < TUFF_LEAST_GROUPS)) mg /= 2;
     struct tuff_way ways[4];
     uint32_t count = 0, standard = 0;
     for (uint32_t k = 1; k <= 8 && k * classes <= 8 && (k == 1 || k * lanes < 2 * c->m); k *= 2) {

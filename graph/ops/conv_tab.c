@@ -29,8 +29,6 @@ struct tile {
 enum { GRAD = 1, BITS = 2, A_VEC = 4, K_TAIL = 8, C_VEC = 16 };
 enum { GY_VEC = 1, P_TAIL = 2 };
 
-static uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
-
 static uint32_t common(uint32_t a, uint32_t b)
 {
     while (b) {
@@ -50,7 +48,8 @@ static bool fits(const struct tuff_lower *lower, const struct choice *c, const s
     uint32_t tx = bcast ? lanes : c->tx, bm = c->ty * c->tm, bn = tx * c->tn;
     uint32_t entries = p->work == WEIGHT ? bn : c->depth * (p->work == BYTES ? 4 : bcast ? 2 : 1);
     uint32_t shared = 4 * c->depth * ((bcast ? 0 : bm + 4) + bn + 4) + 16 * entries;
-    *t = (struct tile){c->row.family, tx, c->tm, c->tn, c->depth, tx * c->ty, ceil_div(p->m, bm), ceil_div(p->n, bn), 0};
+    *t = (struct tile){c->row.family,           tx, c->tm, c->tn, c->depth, tx * c->ty, tuff_ceil_div(p->m, bm),
+                       tuff_ceil_div(p->n, bn), 0};
     t->groups = t->tiles_m * t->tiles_n * p->z;
     return t->threads <= caps->max_workgroup_invocations && t->threads <= caps->max_workgroup_size[0] &&
            shared <= caps->max_shared_bytes &&
@@ -97,9 +96,9 @@ tuff_status tuff_conv_tab_lower(const struct tuff_lower *lower, const struct tuf
     bool bytes = lower->value->type.dtype == TUFF_I32;
     uint32_t m = grad ? s->ci : s->co, channels = grad ? s->co : s->ci, rh = grad ? s->h : s->oh, rw = grad ? s->w : s->ow;
     uint64_t classes = grad ? (uint64_t)(s->sh < rh ? s->sh : rh) * (s->sw < rw ? s->sw : rw) : 1;
-    uint64_t rows = grad ? ceil_div(s->h, s->sh) : s->oh, columns = grad ? ceil_div(s->w, s->sw) : s->ow;
+    uint64_t rows = grad ? tuff_ceil_div(s->h, s->sh) : s->oh, columns = grad ? tuff_ceil_div(s->w, s->sw) : s->ow;
     uint32_t each_y = grad ? s->sh / common(s->sh, s->dh) : 1, each_x = grad ? s->sw / common(s->sw, s->dw) : 1;
-    uint64_t taps = ceil_div(s->kh, each_y) * ceil_div(s->kw, each_x), k = (uint64_t)channels * s->kh * s->kw;
+    uint64_t taps = tuff_ceil_div(s->kh, each_y) * tuff_ceil_div(s->kw, each_x), k = (uint64_t)channels * s->kh * s->kw;
     struct product p = {bytes ? BYTES : grad ? INPUT : FORWARD, m, s->n * rows * columns, s->groups * classes};
     struct tile t;
     TUFF_TRY(check_sizes(lower, s));

@@ -38,8 +38,6 @@ static uint32_t power_of_two(uint64_t value, uint32_t limit)
     return p;
 }
 
-static uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
-
 /* Software devices load lane by lane, so that what a load costs is the number of elements. */
 uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps)
 {
@@ -83,10 +81,10 @@ static struct tile shuffle_tile(const struct tuff_caps *caps, const struct choic
     uint32_t lanes = caps->subgroup_size, i = 0, most = TUFF_COUNT(shuffle_tiles) - (any_size ? 2 : 1);
     double flops = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z;
     while (i < most && flops < shuffle_tiles[i].flops) i++;
-    uint32_t tm = power_of_two(ceil_div(gemm->m, lanes), shuffle_tiles[i].tm), tn = shuffle_tiles[i].tn;
+    uint32_t tm = power_of_two(tuff_ceil_div(gemm->m, lanes), shuffle_tiles[i].tm), tn = shuffle_tiles[i].tn;
     if (gemm->n <= 4 * lanes) tn = 1;
     while (!(any_size && gemm->n > 1) && tn * tm > 1 &&
-           ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
+           tuff_ceil_div(gemm->m, tm * lanes) * tuff_ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
         *(tn > 1 ? &tn : &tm) /= 2;
     return (struct tile){c, lanes, tm, tn, tm * lanes, tn * 4 * lanes};
 }
@@ -109,7 +107,7 @@ static void tune_shuffle(const struct tuff_lower *lower, const struct tuff_gemm 
         t->of, lanes, way->constants[0], way->constants[1], way->constants[0] * lanes, way->constants[1] * 4 * lanes};
 }
 
-enum { MOST_FEW = 4, SPLIT_ROUND = 32 };
+enum { MOST_FEW = 4 };
 /* Is a the matrix of a product with few columns, and not b that of one with few rows? */
 static bool of_a(const struct tuff_gemm *gemm) { return gemm->m > MOST_FEW && gemm->n <= MOST_FEW; }
 
@@ -132,7 +130,7 @@ static bool takes(const struct tuff_caps *caps, const struct choice *c, uint32_t
 /* Is the work large enough for these tiles? */
 static bool fills(const struct tile *t, const struct tuff_gemm *gemm)
 {
-    uint64_t tiles_m = ceil_div(gemm->m, t->rows), tiles_n = ceil_div(gemm->n, t->columns);
+    uint64_t tiles_m = tuff_ceil_div(gemm->m, t->rows), tiles_n = tuff_ceil_div(gemm->n, t->columns);
     return !t->of->groups || (tiles_m * tiles_n * gemm->z >= t->of->groups &&
                               tiles_m * t->rows * tiles_n * t->columns <= 2 * gemm->m * gemm->n);
 }
@@ -172,15 +170,14 @@ static const struct {
 
 uint32_t tuff_gemm_splits(const struct tuff_caps *caps, uint64_t m, uint64_t n, uint64_t k, uint64_t z)
 {
-    uint64_t tiles = ceil_div(m, 64) * ceil_div(n, 64) * z;
+    uint64_t tiles = tuff_ceil_div(m, 64) * tuff_ceil_div(n, 64) * z;
     if (tuff_class_of(caps) == TUFF_DEVICE_CLASS_SOFTWARE) return 1;
     for (size_t i = 0; i < TUFF_COUNT(splits); i++) {
         if (!tuff_family_fits(caps, &splits[i].row)) continue;
         uint64_t most = k / splits[i].terms, count = splits[i].groups / tiles;
         if (count > most) count = most;
         if (count < 2) return 1;
-        uint64_t each = ceil_div(k, count * SPLIT_ROUND) * SPLIT_ROUND; /* the last one is not empty */
-        return (uint32_t)ceil_div(k, each);
+        return (uint32_t)tuff_ceil_div(k, tuff_gemm_part(k, count)); /* the last one is not empty */
     }
     return 1;
 }
@@ -228,7 +225,7 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
 {
     struct tile t = choose(lower->caps, gemm, lower->any_size);
     tune_shuffle(lower, gemm, &t);
-    uint64_t tiles_m = ceil_div(gemm->m, t.rows), tiles_n = ceil_div(gemm->n, t.columns);
+    uint64_t tiles_m = tuff_ceil_div(gemm->m, t.rows), tiles_n = tuff_ceil_div(gemm->n, t.columns);
     uint64_t groups = tiles_m * tiles_n * gemm->z; /* MATVEC: few rows or columns are one tile */
     if (gemm->m > INT32_MAX || gemm->n > INT32_MAX || gemm->k > INT32_MAX || groups > UINT32_MAX)
         return tuff_fail(NULL, lower->error, TUFF_ERR_UNSUPPORTED,
@@ -237,7 +234,7 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
                          (unsigned long long)gemm->z);
     uint64_t k_loop = gemm->k_split ? gemm->k_split : gemm->k;
     bool by_one = t.of->row.family == TUFF_FAMILY_UNI && gemm->op != TUFF_GEMM_MATMUL && !gemm->bytes;
-    TUFF_TRY(tuff_lower_rounds(lower, by_one ? k_loop : ceil_div(k_loop, 4)));
+    TUFF_TRY(tuff_lower_rounds(lower, by_one ? k_loop : tuff_ceil_div(k_loop, 4)));
     call->flops = 2 * gemm->m * gemm->n * gemm->k * gemm->z;
     call->note = note_of(lower->caps, gemm, &t);
     if (gemm->bytes) tuff_call_define(call, "BYTES", 1);

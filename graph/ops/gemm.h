@@ -39,6 +39,13 @@ const struct tuff_family_row *tuff_gemm_row(const struct tuff_caps *caps, uint32
 /* Parts of k that a product is computed in, by the class and sizes alone; 1: it is computed at once. */
 uint32_t tuff_gemm_splits(const struct tuff_caps *caps, uint64_t m, uint64_t n, uint64_t k, uint64_t z);
 
+/* k of each of these parts but the last: whole rounds of every kernel. */
+static inline uint64_t tuff_gemm_part(uint64_t k, uint64_t parts)
+{
+    enum { LONGEST_ROUND = 32 };
+    return tuff_ceil_div(k, parts * LONGEST_ROUND) * LONGEST_ROUND;
+}
+
 enum { TUFF_LEAST_GROUPS = 8 }; /* workgroups of a launch on software devices, so that all cores are busy to the end */
 
 /* Lanes of the kernels whose lanes hand elements around by shuffles, where this device is better served by those; else 0. */

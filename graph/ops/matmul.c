@@ -19,8 +19,6 @@ static const struct tuff_attr attr_table[] = {
 
 #define MAX_BATCH (TUFF_MAX_RANK - 2)
 
-enum { ROUND = 32 }; /* k of the longest round of a kernel */
-
 /* Sizes of the product, and the batch axes of the result with each operand's stride in matrices (0 where broadcast). */
 struct sizes {
     uint64_t m, n, k;
@@ -40,7 +38,7 @@ static bool measure(const struct tuff_shape *a, const struct tuff_shape *b, cons
     s->n = b->dim[attrs->transpose_b ? br : br + 1];
     s->rank = ar > br ? ar : br;
     s->splits = attrs->splits ? attrs->splits : 1;
-    s->k_split = attrs->splits ? (s->k + s->splits * ROUND - 1) / (s->splits * ROUND) * ROUND : s->k;
+    s->k_split = attrs->splits ? tuff_gemm_part(s->k, s->splits) : s->k;
     if (b->dim[attrs->transpose_b ? br + 1 : br] != s->k) return false;
     uint64_t a_step = 1, b_step = 1;
     for (uint32_t i = 1; i <= s->rank; i++) {
