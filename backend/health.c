@@ -69,37 +69,57 @@ static bool note(struct tuff_device_health *health, struct tuff_context *context
     return true;
 }
 
-tuff_status tuff_health_init(struct tuff_device_health *health, struct tuff_context *context, const struct tuff_caps *caps)
+struct reading {
+    struct tuff_device_health *health;
+    struct tuff_context *context;
+    bool memory;
+};
+
+static bool take_line(void *user, const char *says)
 {
-    char *key = key_of(context, caps), *says;
-    tuff_text_init(&health->tested, context);
-    bool memory = key && tuff_os_mutex_create(context, &health->lock) == TUFF_OK;
-    for (uint32_t i = 0; memory && (says = tuff_lines_find(context, &lines, key, i)); i++) {
-        for (char *at = says; !strncmp(says, RIGHT, strlen(RIGHT)) && *at; at += strcspn(at, " ,")) {
-            at += strspn(at, " ,");
-            memory = memory && note(health, context, tuff_hash(0, at, strcspn(at, ",")));
-        }
-        if (!strncmp(says, OFF, strlen(OFF))) memory = add(health, context, says + strlen(OFF));
-        tuff_free(context, says);
+    struct reading *r = user;
+    bool right = !strncmp(says, RIGHT, strlen(RIGHT));
+    for (const char *at = right ? says + strlen(RIGHT) : ""; *at && r->memory; at += strspn(at, ",")) {
+        size_t length = strcspn(at, ",");
+        r->memory = note(r->health, r->context, tuff_hash(0, at, length));
+        at += length;
     }
-    tuff_free(context, key);
-    return memory ? TUFF_OK : TUFF_ERR_MEMORY;
+    if (!strncmp(says, OFF, strlen(OFF))) r->memory = add(r->health, r->context, says + strlen(OFF));
+    return r->memory;
 }
 
-static uint32_t bit_of(const char *family)
+tuff_status tuff_health_init(struct tuff_device_health *health, struct tuff_context *context, const struct tuff_caps *caps)
 {
-    for (uint32_t i = 0; i < TUFF_FAMILY_COUNT; i++)
-        if (!strcmp(tuff_family_name((enum tuff_family)i), family)) return UINT32_C(1) << i;
+    char *key = key_of(context, caps);
+    struct reading reading = {health, context, key != NULL};
+    tuff_text_init(&health->tested, context);
+    if (key) tuff_lines_each(context, &lines, key, take_line, &reading);
+    tuff_free(context, key);
+    return reading.memory ? tuff_os_mutex_create(context, &health->lock) : TUFF_ERR_MEMORY;
+}
+
+static uint32_t bit_of(const char *family, size_t length)
+{
+    for (uint32_t i = 0; i < TUFF_FAMILY_COUNT; i++) {
+        const char *name = tuff_family_name((enum tuff_family)i);
+        if (strlen(name) == length && !strncmp(name, family, length)) return UINT32_C(1) << i;
+    }
     return 0;
+}
+
+static bool take_off(void *user, const char *says)
+{
+    uint32_t *off = user;
+    if (!strncmp(says, OFF, strlen(OFF))) *off |= bit_of(says + strlen(OFF), strcspn(says + strlen(OFF), " "));
+    return true;
 }
 
 uint32_t tuff_health_off(struct tuff_context *context, const struct tuff_caps *caps)
 {
-    struct tuff_device_health health = {.lock = NULL};
+    char *key = key_of(context, caps);
     uint32_t off = 0;
-    if (tuff_health_init(&health, context, caps) == TUFF_OK)
-        for (size_t i = 0; i < health.found_count; i++) off |= bit_of(health.found[i].family);
-    tuff_health_finish(&health, context);
+    if (key) tuff_lines_each(context, &lines, key, take_off, &off);
+    tuff_free(context, key);
     return off;
 }
 
@@ -162,7 +182,8 @@ uint32_t tuff_health_families(struct tuff_device *device)
 {
     uint32_t off = device->caps.families_off;
     tuff_os_mutex_lock(device->health.lock);
-    for (size_t i = 0; i < device->health.found_count; i++) off |= bit_of(device->health.found[i].family);
+    for (size_t i = 0; i < device->health.found_count; i++)
+        off |= bit_of(device->health.found[i].family, strlen(device->health.found[i].family));
     tuff_os_mutex_unlock(device->health.lock);
     return off;
 }

@@ -118,15 +118,15 @@ static void add_line(struct tuff_text *text, const char *key, const char *says, 
     tuff_text_finish(&line);
 }
 
-char *tuff_lines_find(struct tuff_context *context, const struct tuff_lines *lines, const char *key, uint32_t index)
+void tuff_lines_each(struct tuff_context *context, const struct tuff_lines *lines, const char *key,
+                     bool (*visit)(void *user, const char *says), void *user)
 {
     enum { HASH = 18 }; /* with the space before it and the end behind it */
     void *file = NULL;
     size_t bytes;
-    char *found = NULL;
-    bool damaged = false;
-    if (!tuff_store_read(context, lines->name, TUFF_LINES_BYTES, &file, &bytes)) return NULL;
-    for (const char *at = file, *next; *at && !found; at = next) {
+    bool damaged = false, more = true;
+    if (!tuff_store_read(context, lines->name, TUFF_LINES_BYTES, &file, &bytes)) return;
+    for (char *at = file, *next; *at && more; at = next) {
         const size_t length = strcspn(at, "\n"), begin = strlen(key);
         next = at + length + (at[length] == '\n');
         if (strncmp(at, key, begin) != 0) continue;
@@ -135,16 +135,13 @@ char *tuff_lines_find(struct tuff_context *context, const struct tuff_lines *lin
         add_line(&line, key, at + begin, says);
         bool whole = !line.failed && line.length == length + 1 && !strncmp(line.data, at, line.length);
         damaged = damaged || !whole;
-        if (whole && index-- == 0) {
-            struct tuff_text text = {.context = context};
-            tuff_text_append(&text, at + begin, says);
-            found = tuff_text_take(&text);
-        }
         tuff_text_finish(&line);
+        if (!whole) continue;
+        at[begin + says] = 0;
+        more = visit(user, at + begin);
     }
-    if (!found && damaged) tuff_store_damaged(context, lines->name);
+    if (more && damaged) tuff_store_damaged(context, lines->name);
     tuff_free(context, file);
-    return found;
 }
 
 void tuff_lines_add(struct tuff_context *context, const struct tuff_lines *lines, const char *key, const char *says)

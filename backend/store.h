@@ -27,8 +27,9 @@ struct tuff_lines {
 /* What the lines of a device begin with: everything that an answer depends on, and a space. */
 struct tuff_caps;
 void tuff_lines_key(struct tuff_text *text, const struct tuff_caps *caps);
-/* Number `index` of what whole lines say behind this key, with a zero byte (tuff_free); NULL: no more. A changed line is told of and none. */
-char *tuff_lines_find(struct tuff_context *context, const struct tuff_lines *lines, const char *key, uint32_t index);
+/* Calls visit with what each whole line says behind this key, the newest first, until it returns false; else a changed line is told of. */
+void tuff_lines_each(struct tuff_context *context, const struct tuff_lines *lines, const char *key,
+                     bool (*visit)(void *user, const char *says), void *user);
 /* Writes the file anew with a line before the others, whatever these are. Failure costs the work another time. */
 void tuff_lines_add(struct tuff_context *context, const struct tuff_lines *lines, const char *key, const char *says);
 /* What a reader says of content that its hash does not fit, and of what becomes of it. */

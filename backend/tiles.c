@@ -41,14 +41,20 @@ static enum tuff_tiles class_of(const char *word)
 
 /* ---- the file ------------------------------------------------------------------------------------------------------------------------ */
 
+static bool take_class(void *user, const char *says)
+{
+    enum tuff_tiles *found = user;
+    *found = class_of(says);
+    return false;
+}
+
 /* The class that a whole line of this device says. */
 static enum tuff_tiles find(struct tuff_context *context, const struct tuff_caps *caps)
 {
     struct tuff_text key = {.context = context};
     tuff_lines_key(&key, caps);
-    char *word = key.failed ? NULL : tuff_lines_find(context, &lines, key.data, 0);
-    enum tuff_tiles found = word ? class_of(word) : TUFF_TILES_UNKNOWN;
-    tuff_free(context, word);
+    enum tuff_tiles found = TUFF_TILES_UNKNOWN;
+    if (!key.failed) tuff_lines_each(context, &lines, key.data, take_class, &found);
     tuff_text_finish(&key);
     return found;
 }
