@@ -469,6 +469,9 @@ static inline bool tuff_op_is_factor(const struct tuff_op *op, uint32_t operand)
     return operand < 8 && factors >> operand & 1;
 }
 
+/* Has the device of a compiler's copy a kernel of op, on a value's attributes and these operands? False of a graph without a device. */
+bool tuff_op_has_kernel(const struct tuff_graph *g, const struct tuff_op *op, const struct tuff_value *value,
+                        const tuff_val *in, bool any_size);
 static inline uint64_t tuff_ceil_div(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 
 /* Types of all results; sticky failure. */

@@ -20,6 +20,7 @@ enum { LARGEST_FILE = 1 << 22, RUNS = 7, MOST_ROWS = 100000 };
 struct row {
     uint64_t device, work; /* hashes */
     struct tuff_way way;
+    uint32_t line;
 };
 struct file { /* in its own arena */
     struct tuff_attached head;
@@ -107,6 +108,14 @@ static int by_work(const void *a, const void *b)
     return p->work < q->work ? -1 : p->work > q->work;
 }
 
+/* Of equal works the last in the file comes first. */
+static int by_work_and_line(const void *a, const void *b)
+{
+    const struct row *p = a, *q = b;
+    int order = by_work(a, b);
+    return order ? order : (q->line > p->line) - (q->line < p->line);
+}
+
 static void destroy_file(struct tuff_context *context, struct tuff_attached *attached)
 {
     struct file *file = (struct file *)attached;
@@ -154,7 +163,7 @@ static tuff_status parse_line(struct tuff_context *context, struct file *file, c
     if (equal + 3 > length || !equal)
         return line_is(context, error, number, "expected 'WORK = FAMILY CONSTANTS' or 'device ..'");
     if (!*device) return line_is(context, error, number, "no device stands before this work");
-    struct row row = {.device = *device, .work = tuff_hash(0, line, equal)};
+    struct row row = {.device = *device, .work = tuff_hash(0, line, equal), .line = number};
     size_t name = strcspn(line, " ");
     char op[40];
     snprintf(op, sizeof op, "%.*s", (int)(name < sizeof op ? name : sizeof op - 1), line);
@@ -178,14 +187,11 @@ static tuff_status parse(struct tuff_context *context, struct file *file, struct
         if (number > 1) TUFF_TRY(parse_line(context, file, at, length, number, &device, error));
         at += length + (stop != NULL);
     }
-    for (uint32_t i = 0, kept = 0; i < file->count; i++) { /* of equal rows the last */
-        bool again = false;
-        for (uint32_t k = i + 1; k < file->count && k < i + 64; k++)
-            again = again || !by_work(&file->rows[i], &file->rows[k]);
-        if (!again) file->rows[kept++] = file->rows[i];
-        if (i + 1 == file->count) file->count = kept;
-    }
-    if (file->count) qsort(file->rows, file->count, sizeof *file->rows, by_work);
+    uint32_t kept = 0;
+    if (file->count) qsort(file->rows, file->count, sizeof *file->rows, by_work_and_line);
+    for (uint32_t i = 0; i < file->count; i++)
+        if (!kept || by_work(&file->rows[kept - 1], &file->rows[i])) file->rows[kept++] = file->rows[i];
+    file->count = kept;
     return TUFF_OK;
 }
 
@@ -237,7 +243,7 @@ static const struct tuff_way *find(const struct tuff_lower *lower, const char *w
 {
     const struct file *file = (const struct file *)atomic_load(&lower->tuner->context->tuning);
     if (!file) return NULL;
-    const struct row key = {hash_device(lower->tuner->context, lower->caps), tuff_hash_text(0, work), {.constants = {0}}};
+    const struct row key = {hash_device(lower->tuner->context, lower->caps), tuff_hash_text(0, work), {.constants = {0}}, 0};
     for (; file; file = file->next) {
         const struct row *row = file->count ? bsearch(&key, file->rows, file->count, sizeof key, by_work) : NULL;
         if (row) return &row->way;
@@ -285,7 +291,7 @@ struct tuning {
     struct tuff_error *error;
 };
 
-/* Numbers that are no harm: 1 for floats, 0 for what may be an index. */
+/* Numbers that are no harm: below 1 for floats, 0 for what may be an index. */
 static tuff_status fill_inputs(struct tuning *t, struct tuff_executable *x)
 {
     const struct tuff_plan *plan = tuff_executable_plan(x);

@@ -202,6 +202,8 @@ struct tuff_coords tuff_emit_coords(struct tuff_emitter *e, const char *name, co
 /* Element i alone, up to an offset? Base 0 is "i". */
 bool tuff_index_is_flat(const struct tuff_index *at);
 const char *tuff_emit_leaf_type(const struct tuff_leaf_load *leaf);
+/* Four elements in a row, as they are and where `last` is the last that there is. */
+extern const char *const tuff_four_of_i[2][4];
 /* Functions that load what a function takes as parameters "l0", ..: "float leaf0(uint i)". */
 struct tuff_loads {
     const char *name, *parameters, *arguments; /* "leaf", "uint i", "i" */

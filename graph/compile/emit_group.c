@@ -4,9 +4,8 @@
 
 #include <stdio.h>
 
-/* Four elements in a row; where `last` is the last that there is. */
-static const char *const of_i[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
-static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
+const char *const tuff_four_of_i[2][4] = {{"i", "i + 1u", "i + 2u", "i + 3u"},
+                                          {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"}};
 
 void tuff_emit_begin_function(struct tuff_emitter *e)
 {
@@ -172,7 +171,7 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
     uint64_t count = tuff_shape_count(&type->shape);
     tuff_text_add(&e->text, "vec4 in%uq(uint q) {\n    uint i = q * 4u;\n", port);
     if (count % 4) tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1)));
-    emit_port_four(e, &loads, port, 0, count % 4 ? clamped : of_i);
+    emit_port_four(e, &loads, port, 0, tuff_four_of_i[count % 4 != 0]);
 }
 
 static const struct tuff_loads chain_loads = {"leaf", "uint i", "i"};
@@ -293,7 +292,7 @@ static void emit_four(struct tuff_emitter *e, bool clamp_end)
     tuff_emit_four_leaves(e, &chain_loads, 0);
     for (int i = 0; i < 4; i++) {
         tuff_text_add(&e->text, "    ");
-        call_chain(e, clamp_end ? clamped[i] : of_i[i], value[i], suffix[i], i);
+        call_chain(e, tuff_four_of_i[clamp_end][i], value[i], suffix[i], i);
     }
     tuff_emit_store_four(e, clamp_end && tuff_shape_count(&e->g->values[e->group->space].type.shape) % 4 != 0);
 }

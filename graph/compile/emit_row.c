@@ -373,8 +373,6 @@ static void call_put_line(struct row *row, uint32_t j)
 /* Results of rows: of one, or of four side by side. */
 static void emit_finish(struct row *row)
 {
-    static const char *const of_i[2][4] = {{"i", "i + 1u", "i + 2u", "i + 3u"},
-                                           {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"}};
     struct tuff_emitter *e = row->e;
     struct tuff_text before = e->text, body;
     uint32_t passes = row->group->passes, count = row->along ? 1 : 4;
@@ -407,10 +405,10 @@ static void emit_finish(struct row *row)
         for (uint32_t k = 0; k < row->line.root_count; k++)
             tuff_text_add(&e->text, "    %s r%u%s;", tuff_glsl_type(tuff_emit_dtype(e, row->line.roots[k])), (unsigned)k,
                           letters[j]);
-        tuff_text_add(&e->text, "    tuff_line(%s", of_i[tail][j]);
+        tuff_text_add(&e->text, "    tuff_line(%s", tuff_four_of_i[tail][j]);
         scalar_arguments(row, passes, j);
         for (uint32_t k = 0; k < e->leaf_count; k++)
-            tuff_emit_leaf_argument(e, &line_loads, k, 0, count == 4 ? (int)j : -1, of_i[tail][j]);
+            tuff_emit_leaf_argument(e, &line_loads, k, 0, count == 4 ? (int)j : -1, tuff_four_of_i[tail][j]);
         for (uint32_t k = 0; k < row->line.root_count; k++) tuff_text_add(&e->text, ", r%u%s", (unsigned)k, letters[j]);
         add(row, ");\n");
     }

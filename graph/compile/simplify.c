@@ -283,23 +283,14 @@ static const tuff_val *find_expanded(const struct tuff_work *w, uint64_t hash, c
     return NULL;
 }
 
-/* Has the device a kernel of it, on these operands? */
-static bool has_kernel(const struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
-{
-    struct tuff_kernel_call call = {.file = NULL};
-    struct tuff_lower lower = {.caps = w->params->caps, .value = old, .any_size = w->params->any_size};
-    for (uint32_t i = 0; i < old->in_count && i < TUFF_COUNT(lower.in); i++)
-        if (in[i]) lower.in[i] = &val(w, in[i])->type;
-    return old->op->lower(&lower, &call) == TUFF_OK;
-}
-
 /* All results. False: it stays as it is. */
 static bool expand(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in, tuff_val *results)
 {
     const struct tuff_op *op = old->op;
     bool bytes = op->integers == TUFF_INTEGERS_BYTES && old->type.dtype == TUFF_I32; /* few devices have kernels */
     bool passes = !(w->params->plain || w->params->debug & TUFF_DEBUG_NOSIMPLIFY);
-    bool asked = op->expand && (passes || op->splits || bytes), composed = op->compose && !has_kernel(w, old, in);
+    bool asked = op->expand && (passes || op->splits || bytes),
+         composed = op->compose && !tuff_op_has_kernel(w->g, op, old, in, w->params->any_size);
     if (!asked && !composed) return false;
     uint64_t hash = hash_value(op, in, old->in_count, old->attrs);
     const tuff_val *known = may_be_joined(op) ? find_expanded(w, hash, old, in) : NULL;

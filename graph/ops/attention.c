@@ -386,22 +386,13 @@ static tuff_val slopes(const struct made *m, tuff_val *weights)
     return tuff_mul(g, *weights, tuff_sub(g, dp, tuff_reshape(g, m->in[DOT], column)));
 }
 
-/* In a compiler's copy: of these gradients, on its device? */
-static bool has_kernels(const struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
-{
-    struct tuff_kernel_call call[2] = {{.file = NULL}, {.file = NULL}};
-    struct tuff_lower lower = {.caps = g->caps, .value = value};
-    for (uint32_t i = 0; i < value->in_count; i++) lower.in[i] = &g->values[in[i]].type;
-    return g->caps && tuff_op_attention_query_grad.lower(&lower, &call[0]) == TUFF_OK &&
-           tuff_op_attention_key_grad.lower(&lower, &call[1]) == TUFF_OK;
-}
-
 static bool compose_grad(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in, tuff_val *results)
 {
     static const struct tuff_matmul_params turned = {.transpose_a = true};
     const struct made m = made_of(g, value, in);
     const struct tuff_attention_sizes *z = &m.z;
-    if (has_kernels(g, value, in)) {
+    if (tuff_op_has_kernel(g, &tuff_op_attention_query_grad, value, in, false) &&
+        tuff_op_has_kernel(g, &tuff_op_attention_key_grad, value, in, false)) {
         results[DQ] = tuff_graph_add(g, &tuff_op_attention_query_grad, in, value->in_count, value->attrs);
         results[DK] = tuff_graph_add(g, &tuff_op_attention_key_grad, in, value->in_count, value->attrs);
         results[DV] = tuff_result(g, results[DK], 1);

@@ -101,6 +101,16 @@ bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_ope
     return false;
 }
 
+bool tuff_op_has_kernel(const struct tuff_graph *g, const struct tuff_op *op, const struct tuff_value *value,
+                        const tuff_val *in, bool any_size)
+{
+    struct tuff_kernel_call call = {.file = NULL};
+    struct tuff_lower lower = {.caps = g->caps, .value = value, .any_size = any_size};
+    for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
+        if (in[i]) lower.in[i] = &g->values[in[i]].type;
+    return g->caps && op->lower(&lower, &call) == TUFF_OK;
+}
+
 void tuff_call_part(struct tuff_kernel_call *call, const struct tuff_kernel_part *part, const void *fields)
 {
     bool ports = false;
