@@ -375,15 +375,15 @@ static bool compose(struct tuff_graph *g, const struct tuff_value *value, const 
     return tuff_graph_ok(g);
 }
 
-/* ds / scale, and the weights, of lse and dot */
+/* ds / scale, and the weights as an operand, of lse and dot; in 16 bits these are what both read, so that nothing else is kept. */
 static tuff_val slopes(const struct made *m, tuff_val *weights)
 {
     struct tuff_graph *g = m->g;
     const struct tuff_shape column = TUFF_SHAPE(m->z.b, m->z.h, m->z.t, 1);
     tuff_val s = scores(m), lse = tuff_finite(g, tuff_reshape(g, m->in[LSE], column));
     tuff_val dp = products(m, GY, V, m->z.e);
-    *weights = tuff_exp(g, tuff_sub(g, s, lse));
-    return tuff_mul(g, *weights, tuff_sub(g, dp, tuff_reshape(g, m->in[DOT], column)));
+    *weights = as_operand(m, tuff_exp(g, tuff_sub(g, s, lse)));
+    return tuff_mul(g, tuff_cast(g, *weights, TUFF_F32), tuff_sub(g, dp, tuff_reshape(g, m->in[DOT], column)));
 }
 
 static bool compose_grad(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in, tuff_val *results)
