@@ -134,8 +134,8 @@ static double dot(const struct pairs *p, uint32_t a, uint64_t at, uint32_t b, ui
     return sum;
 }
 
-/* s[i,j] of a head of queries; -INFINITY where it is not seen */
-static double score(const struct pairs *p, uint64_t head, uint64_t i, uint64_t j, double *error)
+/* s[i,j] of a head of queries; -INFINITY, and *seen false, where it is not seen */
+static double score(const struct pairs *p, uint64_t head, uint64_t i, uint64_t j, double *error, bool *seen)
 {
     const struct tuff_attention_sizes *z = &p->z;
     const uint64_t keys = head / z->group;
@@ -145,6 +145,7 @@ static double score(const struct pairs *p, uint64_t head, uint64_t i, uint64_t j
         last += end - z->t; /* the rows are the last of those that count */
     }
     *error = 0;
+    *seen = false;
     if ((double)j >= end || (p->causal && (double)j > last)) return -INFINITY;
     if (p->x.mask) {
         uint64_t at = head / z->h * p->mask_step[0] + head % z->h * p->mask_step[1] + i * p->mask_step[2] +
@@ -153,6 +154,7 @@ static double score(const struct pairs *p, uint64_t head, uint64_t i, uint64_t j
         if (mask == -INFINITY) return mask;
         *error = error_at(p, p->x.mask, at);
     }
+    *seen = true;
     double s = p->scale * dot(p, Q, (head * z->t + i) * z->d, K, (keys * z->s + j) * z->d, z->d, &apart);
     *error += fabs(p->scale) * apart + 2 * TUFF_ULP * (fabs(s) + fabs(mask));
     return s + mask;
@@ -168,8 +170,9 @@ static void forward_row(const struct pairs *p, uint64_t head, uint64_t i, uint32
     const struct tuff_attention_sizes *z = &p->z;
     const double *v = p->in[V] + head / z->group * z->s * z->e, *ev = p->error ? p->error[V] + (v - p->in[V]) : NULL;
     double most = -INFINITY, first = NAN, sum = 0, part = 0, apart, blocks = z->s / 16.0 + 1;
+    bool seen;
     for (uint32_t j = 0; j < z->s; j++) {
-        double s = score(p, head, i, j, &apart);
+        double s = score(p, head, i, j, &apart, &seen);
         if (isnan(first) && s != -INFINITY) first = s;
         if (s > most || isnan(s)) most = s;
     }
@@ -179,7 +182,7 @@ static void forward_row(const struct pairs *p, uint64_t head, uint64_t i, uint32
     }
     const double rise = TUFF_ULP * (6 * blocks + 3 * fabs(most - first));
     for (uint32_t j = 0; j < z->s; j++) {
-        double s = score(p, head, i, j, &apart), w = exp(s - most);
+        double s = score(p, head, i, j, &apart, &seen), w = exp(s - most);
         if (s == -INFINITY) continue;
         double e = p->error ? exp_error(s - most, apart) + rise : 0;
         sum += w;
@@ -237,9 +240,11 @@ static void backward_head(const struct pairs *p, uint64_t head, uint32_t which, 
     for (uint64_t i = 0; i < z->t; i++)
         for (uint64_t j = 0; j < z->s; j++) {
             double apart, e, row = (double)z->group * z->t;
+            bool seen;
             const uint64_t at = head * z->t + i;
-            const double s = score(p, head, i, j, &apart), lse = fmax(p->in[LSE][at], -FLT_MAX), x = s - lse, w = exp(x);
-            if (s == -INFINITY) continue;
+            const double s = score(p, head, i, j, &apart, &seen), lse = p->in[LSE][at];
+            const double x = s - (lse == -INFINITY ? -FLT_MAX : lse), w = exp(x);
+            if (!seen) continue;
             /* of an lse that is none of these sums a weight may pass what f32 holds: nothing is known then */
             const double part = !p->error ? 0 : w < 1e30 ? exp_error(x, apart + error_at(p, LSE, at)) : INFINITY;
             if (which == DV) {

@@ -223,7 +223,7 @@ DIFFERENCES = [
     ("cross_entropy.*", "dx", lambda e: e.got == 0 and math.isnan(e.f32) and e.n["ignore"] >= 0, "what is ignored has no gradient, of NaN too"),
     ("(layer|group|batch)_norm", "dx", lambda e: e.n["eps"] == 0 and math.isnan(e.got) and abs(e.f64) > 1e15, "the cube of 1 / deviation overflows"),
     ("attention", "y", lambda e: e.n["wild"] and math.isnan(e.got) and e.f32 == 0, "a NaN goes on; PyTorch's kernel takes such a row for one that sees nothing"),
-    ("attention", "y|dq", lambda e: e.n["wild"] and e.got == 0 and math.isnan(e.f32), "what is not seen takes no part, were it NaN"),
+    ("attention", "y|dq|dmask", lambda e: e.n["wild"] and e.got == 0 and math.isnan(e.f32), "what is not seen takes no part, were it NaN"),
 ]
 
 
