@@ -115,12 +115,13 @@ default() {
     suite "release, lavapipe, validation" release check,validate
     # What passes have a say in; the others run so in the matrix.
     suite "release, lavapipe, passes off, poisoned" release $passes_off \
-        -R '^((backend_program|refs_suite|train_(bits|control|groups|barriers))$|(graph|op|session)_)' -E '^op_selftest$'
+        -R '^((backend_program|refs_suite|train_(bits|control|groups|barriers))$|(graph|op|session)_)' \
+        -E '^(op_(selftest|types|products)|session_(sequence|kernels))$' # minutes of kernels alone: in the matrix
     suite "release, lavapipe, no compiler" release nocompiler,check -R '^(op_harness|op_random|op_hostile|loaders_fit)$'
     build asan "-DTUFF_SHADERS_OF=$root/build/release"
     # Not what trains or measures for long, nor compares numbers alone: those run so in the matrix.
     suite "address and undefined-behaviour sanitizer, lavapipe" asan check \
-        -E '^((canary|dryrun|fuzz|lint|install|roofline|pack|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|(refs_suite|op_same_bits|op_types|example_classifier)$)'
+        -E '^((canary|dryrun|fuzz|lint|install|roofline|pack|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|(refs_suite|op_(chains|edges|products|rows|same_bits|selftest|types)|session_kernels|example_classifier)$)'
 }
 
 # ---- matrix ----

@@ -388,7 +388,8 @@ static tuff_val slopes(const struct made *m, tuff_val *weights)
     tuff_val s = scores(m), lse = tuff_finite(g, tuff_reshape(g, m->in[LSE], column));
     tuff_val dp = products(m, GY, V, m->z.e);
     *weights = as_operand(m, tuff_exp(g, tuff_sub(g, s, lse)));
-    return tuff_mul(g, tuff_cast(g, *weights, TUFF_F32), tuff_sub(g, dp, tuff_reshape(g, m->in[DOT], column)));
+    tuff_val w = tuff_cast(g, *weights, TUFF_F32), far = tuff_sub(g, dp, tuff_reshape(g, m->in[DOT], column));
+    return tuff_mul(g, w, far);
 }
 
 static bool compose_grad(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in, tuff_val *results)
