@@ -358,6 +358,32 @@ static void query_properties(struct tuff_instance *instance, struct tuff_gpu *gp
     gpu->subgroup_size = chain.subgroup.subgroupSize;
 }
 
+/* The largest product of f16 x f16 summed in f32 by a subgroup. A driver that cannot tell has none. */
+static tuff_status query_matrices(struct tuff_instance *instance, struct tuff_gpu *gpu, struct tuff_error *error)
+{
+    struct tuff_caps *caps = &gpu->caps;
+    uint32_t count = 0;
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR list =
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(void (*)(void))instance->get_proc(
+            instance->handle, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    if (!caps->cooperative_matrix || !list || list(gpu->handle, &count, NULL) != VK_SUCCESS || !count) return TUFF_OK;
+    VkCooperativeMatrixPropertiesKHR *rows = tuff_alloc(instance->context, count * sizeof *rows);
+    if (!rows) return tuff_fail_memory(instance->context, error);
+    for (uint32_t i = 0; i < count; i++) rows[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
+    if (list(gpu->handle, &count, rows) < 0) count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const VkCooperativeMatrixPropertiesKHR *r = &rows[i];
+        bool fits = r->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && r->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+                    r->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && r->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+                    r->scope == VK_SCOPE_SUBGROUP_KHR;
+        if (!fits || (uint64_t)r->MSize * r->NSize * r->KSize <= (uint64_t)caps->matrix_m * caps->matrix_n * caps->matrix_k)
+            continue;
+        caps->matrix_m = r->MSize, caps->matrix_n = r->NSize, caps->matrix_k = r->KSize;
+    }
+    tuff_free(instance->context, rows);
+    return TUFF_OK;
+}
+
 static void query_features(struct tuff_instance *instance, struct tuff_gpu *gpu, const struct extension_list *extensions)
 {
     struct tuff_feature_chain chain;
@@ -441,6 +467,7 @@ tuff_status tuff_gpu_query(struct tuff_instance *instance, VkPhysicalDevice hand
     query_properties(instance, gpu, &extensions);
     query_features(instance, gpu, &extensions);
     tuff_free(instance->context, extensions.items);
+    TUFF_TRY(query_matrices(instance, gpu, error));
     tuff_gpu_query_heaps(instance, gpu, &gpu->caps);
     gpu->usable = choose_queue_family(instance, gpu);
     gpu->caps.unified_memory = is_unified(instance, gpu);

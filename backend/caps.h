@@ -93,6 +93,7 @@ struct tuff_caps {
     bool subgroup_size_control, subgroup_basic, subgroup_arithmetic, subgroup_ballot, subgroup_shuffle;
     bool f16_storage, f16_arithmetic, i8_storage, i8_arithmetic, i16_arithmetic, f64_arithmetic, i64_arithmetic;
     bool cooperative_matrix, integer_dot_product, bfloat16;
+    uint32_t matrix_m, matrix_n, matrix_k; /* of cooperative matrices of f16 x f16 summed in f32 by a subgroup, the largest; 0: none */
     bool integer_dot_accelerated; /* of four pairs of i8 in words: faster than other ways, its driver says */
     bool keeps_nan,
         keeps_nan_f16; /* its compiler can be told that NaN, infinities and signs of zeros count, of f32 and f16 */

@@ -3,6 +3,7 @@
  * In libtuff alone; a build without glslang has a tuff_glslang() that returns NULL. Thread-safe. */
 #include "backend/backend.h"
 #include "backend/core.h"
+#include "backend/spirv_words.h"
 
 #if defined(TUFF_HAVE_GLSLANG)
 
@@ -52,6 +53,20 @@ static void fail_log(struct tuff_context *context, struct tuff_error *error, con
     tuff_fail(context, error, TUFF_ERR_COMPILE, "%s.comp%s:%.*s", name, part, (int)strcspn(line, "\n"), line);
 }
 
+/* GLSL of 2022 has no way to give a type to spirv_type (GL_EXT_spirv_intrinsics): shaders give the bits of a cooperative matrix's elements, 16 or
+ * 32, in its place. glslang declares types where they are first used, so that a shader uses floats of both before matrices of them. False: it did not. */
+static bool complete_matrices(uint32_t *words, size_t count)
+{
+    uint32_t half = 0, whole = 0;
+    for (size_t at = 5; at < count && words[at] >> 16; at += words[at] >> 16) {
+        uint32_t op = words[at] & 0xffff, *type = &words[at + 2];
+        if (op == OP_TYPE_FLOAT) *(*type == 16 ? &half : &whole) = words[at + 1];
+        if (op == OP_TYPE_COOPERATIVE_MATRIX) *type = *type == 16 ? half : whole;
+        if (op == OP_TYPE_COOPERATIVE_MATRIX && !*type) return false;
+    }
+    return true;
+}
+
 static tuff_status take_spirv(struct tuff_context *context, const char *name, glslang_program_t *program, uint32_t **spirv,
                               size_t *words, struct tuff_error *error)
 {
@@ -65,6 +80,10 @@ static tuff_status take_spirv(struct tuff_context *context, const char *name, gl
     uint32_t *copy = tuff_alloc(context, count * sizeof *copy);
     if (!copy) return tuff_fail_memory(context, error);
     glslang_program_SPIRV_get(program, copy);
+    if (!complete_matrices(copy, count)) {
+        tuff_free(context, copy);
+        return tuff_fail(context, error, TUFF_ERR_COMPILE, "%s.comp: a matrix before a float of its elements", name);
+    }
     *spirv = copy;
     *words = count;
     return TUFF_OK;

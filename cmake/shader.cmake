@@ -78,13 +78,23 @@ string(REGEX REPLACE ";,[^;#]*[)]\n([ \n]*(PW_|#))" ";,,)\n\\1" text "${text}")
 string(REGEX REPLACE "\n[ \t\n]+" "\n" text "${text}")
 file(WRITE ${flat} "${text}")
 
-# compile(FILE WHAT [-D...]): GLSL -> SPIR-V -> validated, or the build stops.
+# compile(FILE WHAT [-D...]): GLSL -> SPIR-V -> validated, or the build stops. Files with a line "// tuff: run-time" are compiled in plans alone, where
+# backend/glslang.c completes their SPIR-V: none is kept.
+string(FIND "${text}" "// tuff: run-time" run_time)
+if(run_time EQUAL -1)
+    set(run_time FALSE)
+else()
+    set(run_time TRUE)
+endif()
 function(compile file what)
     execute_process(COMMAND ${GLSLANG} -V --quiet -g0 --target-env vulkan1.1 -S comp -I${INCLUDE_DIR} ${ARGN} -o ${spirv} ${file}
                     RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
     if(failed)
         message(NOTICE "${out}")
         message(FATAL_ERROR "${name}.comp (${what}) does not compile")
+    endif()
+    if(run_time)
+        return()
     endif()
     execute_process(COMMAND ${SPIRV_VAL} --target-env vulkan1.1 ${spirv}
                     RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
@@ -120,7 +130,7 @@ foreach(line IN LISTS variant_lines)
     endforeach()
 endforeach()
 compile(${flat} "flattened") # last: the .spv that stays is this one
-if(rows STREQUAL "")
+if(rows STREQUAL "" AND NOT run_time)
     keep("")
 endif()
 file(WRITE ${OUT_DIR}/${name}.spv.inc "${rows}")

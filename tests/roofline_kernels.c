@@ -18,7 +18,7 @@ enum direction { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT };
 struct work {
     const char *name;
     uint32_t m, n, k;
-    bool transpose_a, transpose_b, gelu;
+    bool transpose_a, transpose_b, gelu, halves, half_sums;
     uint32_t batch, channels, size, to_channels, window, stride, groups;
     enum direction direction;
 };
@@ -33,6 +33,11 @@ static const struct work works[] = {
     {"matmul/1024/b-transposed", MATMUL(1024, 1024, 1024), .transpose_b = true},
     {"matmul/1024/both-transposed", MATMUL(1024, 1024, 1024), .transpose_a = true, .transpose_b = true},
     {"matmul/1024/gelu", MATMUL(1024, 1024, 1024), .gelu = true},
+    {"matmul/1024/f16", MATMUL(1024, 1024, 1024), .halves = true},
+    {"matmul/1024/f16/b-transposed", MATMUL(1024, 1024, 1024), .halves = true, .transpose_b = true},
+    {"matmul/512/f16/b-transposed", MATMUL(512, 512, 512), .halves = true, .transpose_b = true},
+    {"matmul/1024/f16-sums", MATMUL(1024, 1024, 1024), .halves = true, .half_sums = true},
+    {"matmul/1024/f16-sums/b-transposed", MATMUL(1024, 1024, 1024), .halves = true, .half_sums = true, .transpose_b = true},
     {"matmul/1023", MATMUL(1023, 1023, 1023)},
     {"matmul/512", MATMUL(512, 512, 512)},
     {"matmul/512/a-transposed", MATMUL(512, 512, 512), .transpose_a = true},
@@ -66,7 +71,8 @@ static tuff_val matmul(struct tuff_graph *g, const struct work *work)
 {
     struct tuff_shape a = work->transpose_a ? TUFF_SHAPE(work->k, work->m) : TUFF_SHAPE(work->m, work->k);
     struct tuff_shape b = work->transpose_b ? TUFF_SHAPE(work->n, work->k) : TUFF_SHAPE(work->k, work->n);
-    tuff_val y = tuff_matmul(g, tuff_input(g, "a", TUFF_F32, a), tuff_input(g, "b", TUFF_F32, b),
+    enum tuff_dtype dtype = work->halves ? TUFF_F16 : TUFF_F32;
+    tuff_val y = tuff_matmul(g, tuff_input(g, "a", dtype, a), tuff_input(g, "b", dtype, b),
                              (struct tuff_matmul_params){work->transpose_a, work->transpose_b, 0});
     return work->gelu ? tuff_gelu(g, y) : y;
 }

@@ -60,6 +60,9 @@ static struct tile tile_of(const struct tuff_caps *caps, const struct choice *c)
     uint32_t lanes = caps->subgroup_size ? caps->subgroup_size : 32;
     while (lanes > caps->max_workgroup_invocations) lanes /= 2;
     if (c->row.family == TUFF_FAMILY_MATVEC) return (struct tile){c, c->tx * c->ty, 4, 4, 4 * c->ty, 4 * c->ty};
+    if (c->row.family == TUFF_FAMILY_COOPMAT)
+        return (struct tile){c,     lanes * c->tx * c->ty,          c->tm,
+                             c->tn, c->ty * c->tm * caps->matrix_m, c->tx * c->tn * caps->matrix_n};
     if (c->row.family == TUFF_FAMILY_TILE) lanes = c->tx;
     return (struct tile){c, lanes * c->ty, c->tm, c->tn, c->ty * c->tm, lanes * c->tn};
 }
@@ -111,6 +114,19 @@ enum { MOST_FEW = 4 };
 /* Is a the matrix of a product with few columns, and not b that of one with few rows? */
 static bool of_a(const struct tuff_gemm *gemm) { return gemm->m > MOST_FEW && gemm->n <= MOST_FEW; }
 
+/* COOPMAT: tiles of halves in shared memory, whose place a row of matrices of each subgroup takes at the end. */
+static bool takes_matrices(const struct tuff_caps *caps, const struct tile *t)
+{
+    const struct choice *c = t->of;
+    const uint32_t sums = t->columns * c->ty * caps->matrix_m * 4, round = t->size * 8;
+    const bool sure = caps->subgroup_size_control || caps->subgroup_size_min == caps->subgroup_size_max;
+    if (!caps->cooperative_matrix || !caps->matrix_m || !caps->f16_arithmetic || !sure || !caps->subgroup_basic)
+        return false;
+    return c->depth % caps->matrix_k == 0 && caps->matrix_k % 8 == 0 && t->rows * c->depth % round == 0 &&
+           t->columns * c->depth % round == 0 && t->columns % (4 * c->tx) == 0 &&
+           2 * c->depth * (t->rows + t->columns) <= caps->max_shared_bytes && sums <= caps->max_shared_bytes;
+}
+
 /* Has the device what the row asks for? */
 static bool takes(const struct tuff_caps *caps, const struct choice *c, uint32_t layout, bool bytes)
 {
@@ -120,6 +136,7 @@ static bool takes(const struct tuff_caps *caps, const struct choice *c, uint32_t
     if (!tuff_family_fits(caps, &c->row) || t.size > caps->max_workgroup_invocations) return false;
     switch (c->row.family) {
     case TUFF_FAMILY_SHUFFLE: return tuff_shuffle_lanes(caps) && !bytes;
+    case TUFF_FAMILY_COOPMAT: return layout & TUFF_GEMM_HALVES && takes_matrices(caps, &t);
     case TUFF_FAMILY_TILE: return c->depth * (t.rows + t.columns + 8) * 4 <= caps->max_shared_bytes;
     case TUFF_FAMILY_MATVEC: return c->tx == 1 || c->tx * c->ty * 4 * 16 <= caps->max_shared_bytes;
     case TUFF_FAMILY_BCAST: return caps->subgroup_size_control && caps->subgroup_shuffle;
@@ -143,6 +160,7 @@ static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *
                       : gemm->a_k_fast                            ? gemm->b_k_fast ? NT : NN
                       : gemm->b_k_fast                            ? TT
                                                                   : TN;
+    if (layout != WORDS && gemm->halves) layout |= TUFF_GEMM_HALVES;
     if (layout != WORDS && few) layout |= fast ? FAST : SLOW;
     for (const struct choice *c = choices;; c++) {
         if (!takes(caps, c, layout, gemm->bytes)) continue;
@@ -195,7 +213,7 @@ static const char *note_of(const struct tuff_caps *caps, const struct tuff_gemm 
 }
 
 /* The file with its constants. */
-static void call_family(const struct tile *t, const struct tuff_gemm *gemm, struct tuff_kernel_call *call)
+static void call_family(const struct tile *t, const struct tuff_gemm *gemm, uint32_t matrix_k, struct tuff_kernel_call *call)
 {
     const struct choice *c = t->of;
     enum tuff_family family = c->row.family;
@@ -210,6 +228,14 @@ static void call_family(const struct tile *t, const struct tuff_gemm *gemm, stru
     } else if (family == TUFF_FAMILY_TILE) {
         call->file = "gemm_tile";
         TUFF_CALL(call, gemm_tile, .SIZE = t->size, .TX = c->tx, .TM = t->tm, .TN = t->tn, .BK = c->depth);
+    } else if (family == TUFF_FAMILY_COOPMAT) {
+        call->file = "gemm_coopmat";
+        tuff_call_define(call, "MATRIX_M", (int)(t->rows / c->ty / t->tm));
+        tuff_call_define(call, "MATRIX_N", (int)(t->columns / c->tx / t->tn));
+        tuff_call_define(call, "MATRIX_K", (int)matrix_k);
+        tuff_call_define(call, "CM", (int)t->tm);
+        tuff_call_define(call, "CN", (int)t->tn);
+        TUFF_CALL(call, gemm_coopmat, .SIZE = t->size, .LANES = t->size / (c->tx * c->ty), .WN = c->tx, .BK = c->depth);
     } else if (family == TUFF_FAMILY_MATVEC) {
         call->file = "gemm_matvec";
         TUFF_CALL(call, gemm_matvec, .SIZE = t->size, .LANES = c->tx, .COUNT = (uint32_t)(of_a(gemm) ? gemm->n : gemm->m),
@@ -239,7 +265,7 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
     call->note = note_of(lower->caps, gemm, &t);
     if (gemm->bytes) tuff_call_define(call, "BYTES", 1);
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);
-    call_family(&t, gemm, call);
+    call_family(&t, gemm, lower->caps->matrix_k, call);
     TUFF_CALL(call, gemm, .m_count = (uint32_t)gemm->m, .n_count = (uint32_t)gemm->n, .k_count = (uint32_t)gemm->k,
               .tiles_m = (uint32_t)tiles_m, .tiles_n = (uint32_t)tiles_n, .group_count = (uint32_t)groups);
     tuff_call_grid(call, lower->caps, groups);

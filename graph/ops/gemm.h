@@ -8,7 +8,7 @@
 enum tuff_gemm_op { TUFF_GEMM_MATMUL, TUFF_GEMM_CONV, TUFF_GEMM_INPUT_GRAD, TUFF_GEMM_WEIGHT_GRAD }; /* GEMM_OP */
 
 /* Bits of families.def, T: transposed; WORDS: operands are gathered word by word; FAST, SLOW: of few
- * rows or columns, the other operand's k being its fast axis or not. */
+ * rows or columns, the other operand's k being its fast axis or not. Asked for, in no row: HALVES, of operands that are stored as f16. */
 enum tuff_gemm_layout {
     TUFF_GEMM_NN = 1,
     TUFF_GEMM_NT = 2,
@@ -16,7 +16,8 @@ enum tuff_gemm_layout {
     TUFF_GEMM_TT = 8,
     TUFF_GEMM_WORDS = 16,
     TUFF_GEMM_FAST = 32,
-    TUFF_GEMM_SLOW = 64
+    TUFF_GEMM_SLOW = 64,
+    TUFF_GEMM_HALVES = 128
 };
 
 /* c[z,m,n] = sum_k a[z,m,k] b[z,k,n] */
@@ -27,6 +28,7 @@ struct tuff_gemm {
     bool a_k_fast, b_k_fast; /* neighbours along k, and not along m or n, are neighbours in memory */
     bool c_vec;              /* four columns from a multiple of 4 on are neighbours in memory, at a multiple of 4 */
     bool counted;            /* a sum may end anywhere: COUNTED */
+    bool halves;             /* both operands are stored as f16 */
     bool bytes;              /* of i8, by integer dot products; i32 */
 };
 /* Chooses the kernel for the device: file, GEMM_OP, grid, the parts gemm and that of the file; the caller adds gemm_matmul or gemm_conv.

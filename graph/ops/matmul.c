@@ -166,6 +166,7 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                              .a_k_fast = !attrs->transpose_a,
                              .b_k_fast = attrs->transpose_b,
                              .c_vec = s.n % 4 == 0,
+                             .halves = lower->in[A]->dtype == TUFF_F16 && lower->in[B]->dtype == TUFF_F16,
                              .bytes = lower->value->type.dtype == TUFF_I32,
                              .counted = lower->value->in_count > COUNT};
     if (lower->value->in_count > COUNT) tuff_call_define(call, "COUNTED", 1);

@@ -9,42 +9,13 @@
 
 #include <stdio.h>
 
-static tuff_status no_shape(struct tuff_device *device, struct tuff_error *error)
-{
-    return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
-                     "%s has no cooperative matrices of f16 x f16 summed in f32 by a subgroup", device->caps.name);
-}
-
 tuff_status probe_matrix_shape(struct tuff_device *device, struct probe_shape *shape, struct tuff_error *error)
 {
-    static const char function[] = "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR";
-    const struct tuff_instance *instance = device->instance;
-    struct probe_shape best = {0};
-    uint32_t count = 0;
-    if (!device->caps.cooperative_matrix || !device->caps.f16_storage || !device->caps.f16_arithmetic)
-        return no_shape(device, error);
-    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR list =
-        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(void (*)(void))instance->get_proc(instance->handle,
-                                                                                                  function);
-    if (!list) return no_shape(device, error);
-    VkResult result = list(device->gpu.handle, &count, NULL);
-    if (result != VK_SUCCESS) return tuff_device_status(device, error, result, function);
-    VkCooperativeMatrixPropertiesKHR *rows = tuff_alloc(device->context, count * sizeof *rows);
-    if (!rows) return tuff_fail_memory(device->context, error);
-    for (uint32_t i = 0; i < count; i++) rows[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
-    result = list(device->gpu.handle, &count, rows);
-    for (uint32_t i = 0; result >= 0 && i < count; i++) {
-        const VkCooperativeMatrixPropertiesKHR *r = &rows[i];
-        bool fits = r->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && r->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
-                    r->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && r->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
-                    r->scope == VK_SCOPE_SUBGROUP_KHR;
-        if (fits && (uint64_t)r->MSize * r->NSize * r->KSize > (uint64_t)best.m * best.n * best.k)
-            best = (struct probe_shape){r->MSize, r->NSize, r->KSize};
-    }
-    tuff_free(device->context, rows);
-    if (result < 0) return tuff_device_status(device, error, result, function);
-    if (!best.m) return no_shape(device, error);
-    *shape = best;
+    const struct tuff_caps *caps = &device->caps;
+    if (!caps->cooperative_matrix || !caps->matrix_m || !caps->f16_storage || !caps->f16_arithmetic)
+        return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
+                         "%s has no cooperative matrices of f16 x f16 summed in f32 by a subgroup", caps->name);
+    *shape = (struct probe_shape){caps->matrix_m, caps->matrix_n, caps->matrix_k};
     return TUFF_OK;
 }
 
@@ -55,7 +26,7 @@ enum { OP_MEMORY_MODEL = 14, OP_TYPE_VOID = 19, OP_TYPE_RUNTIME_ARRAY = 29, OP_T
 enum { OP_FUNCTION_END = 56, OP_LOAD = 61, OP_STORE, OP_ACCESS_CHAIN = 65, OP_COMPOSITE_EXTRACT = 81 };
 enum { OP_I_ADD = 128, OP_F_ADD, OP_I_MUL = 132, OP_I_EQUAL = 170, OP_U_LESS_THAN = 176 };
 enum { OP_PHI = 245, OP_LOOP_MERGE, OP_SELECTION_MERGE, OP_LABEL, OP_BRANCH, OP_BRANCH_CONDITIONAL, OP_RETURN = 253 };
-enum { OP_TYPE_COOPERATIVE_MATRIX = 4456, OP_COOPERATIVE_MATRIX_LOAD, OP_COOPERATIVE_MATRIX_STORE };
+enum { OP_COOPERATIVE_MATRIX_LOAD = 4457, OP_COOPERATIVE_MATRIX_STORE };
 enum { OP_COOPERATIVE_MATRIX_MUL_ADD = 4459, BLOCK = 2, DESCRIPTOR_SET = 34, CLASS_INPUT = 1, CLASS_FUNCTION = 7 };
 enum { WORKGROUP_ID = 26, SCOPE_SUBGROUP = 3, USE_A = 0, USE_B = 1, USE_SUM = 2 };
 

@@ -8,7 +8,7 @@
 struct probe_shape {
     uint32_t m, n, k;
 };
-/* The largest that the device offers for f16 x f16 summed in f32. Errors: UNSUPPORTED with a sentence, DRIVER, MEMORY. */
+/* The largest that the device offers for f16 x f16 summed in f32. Error: UNSUPPORTED with a sentence. */
 tuff_status probe_matrix_shape(struct tuff_device *device, struct probe_shape *shape, struct tuff_error *error);
 
 #define PROBE_MATRIX_SUMS 2  /* at most: with 4, Intel DG2 spills (Mesa 25) */
