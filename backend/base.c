@@ -15,7 +15,8 @@
 #define LOG_UNKNOWN (UINT32_C(1) << 29)
 #define SUBMISSION_UNKNOWN (UINT32_C(1) << 28)
 #define CHECK_UNKNOWN (UINT32_C(1) << 27)
-enum { MOST_SUBMISSION_MS = 10000 };
+#define HOSTILE_UNKNOWN (UINT32_C(1) << 26)
+enum { MOST_SUBMISSION_MS = 10000, MOST_HOSTILE = 1000000 };
 
 struct debug_row {
     const char *name;
@@ -130,17 +131,26 @@ static enum tuff_log_level log_level_of(const char *name)
     return (enum tuff_log_level)0;
 }
 
-/* Milliseconds; 0: the text is none that can be. */
-static uint32_t submission_of(const char *text)
+/* 0: the text is no number of 1 to most. */
+static uint32_t number_of(const char *text, uint32_t most)
 {
-    uint32_t ms = 0;
-    for (; *text >= '0' && *text <= '9' && ms <= MOST_SUBMISSION_MS; text++) ms = ms * 10 + (uint32_t)(*text - '0');
-    return *text || ms > MOST_SUBMISSION_MS ? 0 : ms;
+    uint32_t number = 0;
+    for (; *text >= '0' && *text <= '9' && number <= most; text++) number = number * 10 + (uint32_t)(*text - '0');
+    return *text || number > most ? 0 : number;
+}
+
+/* A whole number of the environment, where the struct has the field and it is not set. */
+static void take_number(struct tuff_options *options, const char *variable, size_t offset, uint32_t most, uint32_t unknown)
+{
+    const char *text = tuff_os_getenv(variable);
+    uint32_t *field = (uint32_t *)(void *)((char *)options + offset);
+    if (!text || !text[0] || options->struct_size < offset + sizeof *field || *field) return;
+    *field = number_of(text, most);
+    if (!*field) options->debug |= unknown;
 }
 
 void tuff_options_from_env(struct tuff_options *options)
 {
-    const char *submission = tuff_os_getenv("TUFF_SUBMISSION_MS");
     const char *debug = tuff_os_getenv("TUFF_DEBUG");
     const char *level = tuff_os_getenv("TUFF_LOG");
     if (!options) return;
@@ -150,11 +160,9 @@ void tuff_options_from_env(struct tuff_options *options)
         options->log_level = log_level_of(level);
         if (!options->log_level) options->debug |= LOG_UNKNOWN;
     }
-    bool known = options->struct_size >= offsetof(struct tuff_options, submission_ms) + sizeof options->submission_ms;
-    if (submission && submission[0] && known && !options->submission_ms) {
-        options->submission_ms = submission_of(submission);
-        if (!options->submission_ms) options->debug |= SUBMISSION_UNKNOWN;
-    }
+    take_number(options, "TUFF_SUBMISSION_MS", offsetof(struct tuff_options, submission_ms), MOST_SUBMISSION_MS,
+                SUBMISSION_UNKNOWN);
+    take_number(options, "TUFF_HOSTILE", offsetof(struct tuff_options, hostile), MOST_HOSTILE, HOSTILE_UNKNOWN);
     const char *check = tuff_os_getenv("TUFF_CHECK");
     if (check && check[0] && options->struct_size >= offsetof(struct tuff_options, check) + sizeof options->check) {
         if (!options->check) options->check = !strcmp(check, "1") ? TUFF_CHECK_ALL : TUFF_CHECK_NONE;
@@ -169,7 +177,7 @@ void tuff_options_from_env(struct tuff_options *options)
 /* Bits that mean nothing; the words of the environment are read again to name them. */
 static tuff_status check_words(const struct tuff_options *options, struct tuff_error *error)
 {
-    uint32_t known = DEBUG_HELP | DEBUG_UNKNOWN | LOG_UNKNOWN | SUBMISSION_UNKNOWN | CHECK_UNKNOWN;
+    uint32_t known = DEBUG_HELP | DEBUG_UNKNOWN | LOG_UNKNOWN | SUBMISSION_UNKNOWN | CHECK_UNKNOWN | HOSTILE_UNKNOWN;
     char words[300] = "";
     size_t used = 0, length = 0;
     for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++) {
@@ -191,6 +199,9 @@ static tuff_status check_words(const struct tuff_options *options, struct tuff_e
     if (options->debug & SUBMISSION_UNKNOWN)
         return tuff_refuse(NULL, error, "TUFF_SUBMISSION_MS cannot be \"%.40s\": milliseconds, 1 to %d",
                            tuff_os_getenv("TUFF_SUBMISSION_MS"), MOST_SUBMISSION_MS);
+    if (options->debug & HOSTILE_UNKNOWN)
+        return tuff_refuse(NULL, error, "TUFF_HOSTILE cannot be \"%.40s\": a seed, 1 to %d", tuff_os_getenv("TUFF_HOSTILE"),
+                           MOST_HOSTILE);
     if (options->debug & CHECK_UNKNOWN)
         return tuff_refuse(NULL, error, "TUFF_CHECK cannot be \"%.40s\": 0 or 1", tuff_os_getenv("TUFF_CHECK"));
     if (options->submission_ms > MOST_SUBMISSION_MS)

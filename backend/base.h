@@ -131,6 +131,7 @@ struct tuff_options {
         submission_ms; /* longest submission that is aimed at, 1 to 10000; 0: 500. Apps that share the GPU with a screen: 8 */
     enum tuff_check_mode check; /* TUFF_CHECK_FIRST */
     const char *tuning; /* path of a tuning file (tuff_tuning_open), which sessions of the context read; NULL: none */
+    uint32_t hostile;   /* not 0: kernels compute the worst that Vulkan allows, drawn by this seed: for tests, slow */
 };
 
 /* Fills options from the environment, the only place where it is read. Fields that are already set stay; bits of debug are added; the
@@ -148,6 +149,7 @@ struct tuff_options {
  *   TUFF_SUBMISSION_MS  submission_ms  a whole number, "8"
  *   TUFF_TUNING     tuning     a path
  *   TUFF_CHECK      check      "1": all, "0": none
+ *   TUFF_HOSTILE    hostile    a whole number, "1"
  * A word that nobody knows is an error of tuff_context_create (debug, log) or of opening and listing devices (the others), with a
  * sentence that lists the known ones. XDG_CACHE_HOME and HOME (Windows: LOCALAPPDATA) say where the platform keeps caches. */
 TUFF_API void tuff_options_from_env(struct tuff_options *options);

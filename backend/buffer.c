@@ -103,7 +103,7 @@ tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool 
     TUFF_REQUIRE(device->context, error, buffer);
     struct tuff_buffer *made = NULL;
     TUFF_TRY(tuff_buffer_begin(device, bytes, label, &made, error));
-    bool poison = device->context->options.debug & TUFF_DEBUG_POISON;
+    bool poison = device->context->options.debug & TUFF_DEBUG_POISON || device->context->options.hostile;
     tuff_status status = made->bytes > device->caps.max_allocation_bytes
                              ? tuff_fail(device->context, error, TUFF_ERR_DEVICE_MEMORY,
                                          "%s: %llu bytes are more than one allocation of this device may have (%llu)",

@@ -18,6 +18,7 @@ static char *key_of(struct tuff_context *context, const struct tuff_caps *caps)
     struct tuff_text key = {.context = context};
     tuff_lines_key(&key, caps);
     tuff_text_add(&key, "%s ", tuff_version());
+    if (context->options.hostile) tuff_text_add(&key, "hostile %u ", (unsigned)context->options.hostile);
     return tuff_text_take(&key);
 }
 

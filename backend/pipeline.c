@@ -246,21 +246,27 @@ static void require_subgroups(const struct tuff_device *device, const struct tuf
     job->info.stage.flags |= VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
 }
 
-/* Caches hold modules as they were compiled; what a device can keep is declared here. */
-static tuff_status create_module(struct tuff_device *device, const struct tuff_module *module, const char *name,
+/* Caches hold modules as they were compiled; what a device can keep is declared here, and hostile mode comes in. parts: of a grid. */
+static tuff_status create_module(struct tuff_device *device, const struct tuff_module *module, const char *name, bool parts,
                                  VkShaderModule *made, struct tuff_error *error)
 {
     VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .pCode = module->spirv.words};
-    uint32_t *declared = NULL;
+    uint32_t *hostile = NULL, *declared = NULL, seed = device->context->options.hostile;
     size_t words = module->spirv.count;
+    tuff_status status = TUFF_OK;
+    if (seed) {
+        TUFF_TRY(tuff_spirv_hostile(device->context, info.pCode, words, seed, !parts, &hostile, &words, error));
+        info.pCode = hostile;
+    }
     if (device->caps.keeps_nan) {
-        TUFF_TRY(tuff_spirv_keep_nan(device->context, module->spirv.words, words, device->caps.keeps_nan_f16, &declared,
-                                     &words, error));
+        status = tuff_spirv_keep_nan(device->context, info.pCode, words, device->caps.keeps_nan_f16, &declared, &words,
+                                     error);
         info.pCode = declared;
     }
     info.codeSize = words * sizeof *info.pCode;
-    tuff_status status = TUFF_VK_CREATE(device, error, ShaderModule, &info, made);
+    if (status == TUFF_OK) status = TUFF_VK_CREATE(device, error, ShaderModule, &info, made);
     tuff_free(device->context, declared);
+    tuff_free(device->context, hostile);
     tuff_device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, TUFF_HANDLE(*made), name);
     return status;
 }
@@ -286,7 +292,7 @@ static tuff_status prepare(struct tuff_device *device, const struct tuff_plan *p
     TUFF_TRY(check_limits(device, kernel->file, &needs, job->pipeline, error));
     TUFF_TRY(create_layouts(device, job->pipeline, error));
     TUFF_TRY(specialize(device, specs, kernel->spec_count, job, error));
-    TUFF_TRY(create_module(device, module, kernel->file, &job->module, error));
+    TUFF_TRY(create_module(device, module, kernel->file, want->parts != 0, &job->module, error));
     job->info = (VkComputePipelineCreateInfo){.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
                                               .flags = want->parts ? VK_PIPELINE_CREATE_DISPATCH_BASE : 0,
                                               .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,

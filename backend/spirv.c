@@ -4,10 +4,7 @@
 #include "backend/spirv.h"
 #include "backend/spirv_words.h"
 
-#define MAGIC UINT32_C(0x07230203)
-#define HEADER_WORDS 5
 #define MAX_DEPTH 32                  /* of nested types and constants; real ones have a few */
-#define MAX_BOUND UINT32_C(0x400000)  /* of ids: section 2.17, universal limits */
 #define MAX_STEPS (UINT32_C(1) << 20) /* types and constants looked at, however often; real modules need hundreds */
 #define NONE UINT32_MAX
 

@@ -32,6 +32,11 @@ tuff_status tuff_spirv_read(struct tuff_context *context, const uint32_t *words,
 tuff_status tuff_spirv_keep_nan(struct tuff_context *context, const uint32_t *words, size_t count, bool f16, uint32_t **out,
                                 size_t *out_count, struct tuff_error *error);
 
+/* The module as the worst that Vulkan allows computes it (hostile.c). seed is not 0; groups: workgroups may be told other numbers (not in parts of a
+ * grid). Errors: FORMAT, MEMORY, UNSUPPORTED (an instruction of floats that is not known). */
+tuff_status tuff_spirv_hostile(struct tuff_context *context, const uint32_t *words, size_t count, uint32_t seed, bool groups,
+                               uint32_t **out, size_t *out_count, struct tuff_error *error);
+
 /* What compilers give that have the words already: a copy (tuff_free). Errors: MEMORY. */
 tuff_status tuff_spirv_give(struct tuff_context *context, const uint32_t *words, size_t count, uint32_t **out,
                             size_t *out_count, struct tuff_error *error);

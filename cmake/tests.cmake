@@ -151,6 +151,11 @@ foreach(source ${test_programs})
     tuff_test_properties(${name})
 endforeach()
 
+# Under the worst that Vulkan allows (docs/debugging.md): a cheap choice, the rest is in the matrix.
+add_test(NAME hostile_op_random COMMAND op_random --graphs 6)
+tuff_test_properties(hostile_op_random)
+set_property(TEST hostile_op_random APPEND PROPERTY ENVIRONMENT TUFF_HOSTILE=1)
+
 # What links libtuff_runtime alone; tests/container_runtime.c starts it.
 add_executable(runtime-run tests/runtime/run.c)
 if(NOT WIN32) # where programs lie beside their DLLs

@@ -1,6 +1,8 @@
 /* backend_kernels.c - shaders/kernels.def against the SPIR-V of every variant that the build made: ids and defaults of constants,
- * places of push words, bindings and who writes them; and a table that is wrong in one of these is noticed. Needs no device. */
+ * places of push words, bindings and who writes them; and a table that is wrong in one of these is noticed. Hostile mode knows all their
+ * instructions. Needs no device. */
 #include "backend/kernels.h"
+#include "backend/spirv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,8 +198,21 @@ static unsigned canary(const struct module *m, const struct row *row)
     return unseen + (row->ports[0] && !compare_ports(m, row->ports, turned));
 }
 
+static const char *compare_hostile(const struct built *built, struct tuff_error *error)
+{
+    for (uint32_t seed = 1; seed <= 4; seed++) {
+        uint32_t *made = NULL;
+        size_t words = 0;
+        if (tuff_spirv_hostile(NULL, built->spirv, built->words, seed, true, &made, &words, error) != TUFF_OK)
+            return error->message;
+        tuff_free(NULL, made);
+    }
+    return NULL;
+}
+
 int main(void)
 {
+    struct tuff_error error = {0};
     unsigned failures = 0, unseen = 0;
     bool used[TUFF_COUNT(rows)] = {false};
     for (uint32_t i = 0; i < TUFF_COUNT(variants); i++) {
@@ -205,6 +220,7 @@ int main(void)
         struct module *m = reflect(&variants[i]);
         const char *wrong = row ? compare_parts(m, row->parts) : "no row in the table";
         if (!wrong && row->ports[0]) wrong = compare_ports(m, row->ports, NULL);
+        if (!wrong) wrong = compare_hostile(&variants[i], &error);
         if (wrong) {
             printf("%s.comp, %s: %s; bindings %s\n", variants[i].file, variants[i].defines, wrong, m->ports);
             failures++;

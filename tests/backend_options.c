@@ -21,11 +21,11 @@ static void set(const char *name, const char *value)
 #endif
 }
 
-static const char *const variables[] = {"TUFF_DEVICE",        "TUFF_DEBUG",  "TUFF_LOG",   "TUFF_CACHE_DIR",
-                                        "TUFF_LIMITS",        "TUFF_DRIVER", "TUFF_TILES", "TUFF_CLASS",
-                                        "TUFF_SUBMISSION_MS", "TUFF_CHECK",  "TUFF_TUNING"};
-static const char *const values[] = {"a device", "check,nofuse", "debug", "a folder", "v3d71", "none",
-                                     "avx2",     "mali",         "8",     "1",        "a file"};
+static const char *const variables[] = {"TUFF_DEVICE",        "TUFF_DEBUG",  "TUFF_LOG",    "TUFF_CACHE_DIR",
+                                        "TUFF_LIMITS",        "TUFF_DRIVER", "TUFF_TILES",  "TUFF_CLASS",
+                                        "TUFF_SUBMISSION_MS", "TUFF_CHECK",  "TUFF_TUNING", "TUFF_HOSTILE"};
+static const char *const values[] = {"a device", "check,nofuse", "debug", "a folder", "v3d71",  "none",
+                                     "avx2",     "mali",         "8",     "1",        "a file", "7"};
 
 static bool is(const char *text, const char *wanted) { return text && wanted ? !strcmp(text, wanted) : text == wanted; }
 
@@ -61,6 +61,7 @@ static void test_environment(struct backend_test *test)
         backend_check(test, is(got->device_class, read ? "mali" : NULL), "%s: device_class", cases[i].name);
         backend_check(test, got->submission_ms == (read ? 8 : 0) && got->check == (read ? TUFF_CHECK_ALL : TUFF_CHECK_FIRST),
                       "%s: submission_ms or check", cases[i].name);
+        backend_check(test, got->hostile == (read ? 7u : 0u), "%s: hostile", cases[i].name);
         tuff_context_destroy(context);
     }
     for (size_t i = 0; i < TUFF_COUNT(variables); i++) set(variables[i], NULL);
@@ -102,6 +103,8 @@ static void test_words(struct backend_test *test)
     expect_words(test, "TUFF_SUBMISSION_MS", "0", "milliseconds");
     expect_words(test, "TUFF_SUBMISSION_MS", "10001", "milliseconds");
     expect_words(test, "TUFF_SUBMISSION_MS", "10000", NULL);
+    expect_words(test, "TUFF_HOSTILE", "very", "\"very\": a seed");
+    expect_words(test, "TUFF_HOSTILE", "1000001", "1 to 1000000");
     struct tuff_options options = {.struct_size = sizeof options, .debug = UINT32_C(1) << 20};
     struct tuff_context *context = NULL;
     struct tuff_error error = {0};

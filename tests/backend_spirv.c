@@ -34,11 +34,12 @@ static const char source[] = "#version 450\n"
                              "    b[m.x].b[0] = tile[0] + both[0].b[1] + float(numbers[2].w);\n"
                              "}\n";
 
-static void declare(struct tuff_context *context, const uint32_t *spirv, size_t words)
+static void rewrite(struct tuff_context *context, const uint32_t *spirv, size_t words)
 {
     uint32_t *copy = NULL;
     size_t count = 0;
     if (tuff_spirv_keep_nan(context, spirv, words, true, &copy, &count, NULL) == TUFF_OK) tuff_free(context, copy);
+    if (tuff_spirv_hostile(context, spirv, words, 4, true, &copy, &count, NULL) == TUFF_OK) tuff_free(context, copy);
 }
 
 /* Flips one bit after another in many places, and cuts the module short everywhere. */
@@ -52,7 +53,7 @@ static void test_damage(struct tuff_context *context, const struct tuff_plan_spe
         memcpy(copy, spirv, words * sizeof *copy);
         copy[bit / 32] ^= UINT32_C(1) << bit % 32;
         (void)!tuff_spirv_read(context, copy, words, specs, 2, &caps, &info, NULL);
-        declare(context, copy, words);
+        rewrite(context, copy, words);
     }
     free(copy);
     for (size_t length = 0; length < words; length++) {
@@ -60,7 +61,7 @@ static void test_damage(struct tuff_context *context, const struct tuff_plan_spe
         if (!part) exit(1);
         if (length) memcpy(part, spirv, length * sizeof *part);
         (void)!tuff_spirv_read(context, part, length, specs, 2, &caps, &info, NULL);
-        declare(context, part, length);
+        rewrite(context, part, length);
         free(part);
     }
 }
@@ -94,6 +95,53 @@ static void test_declared(struct tuff_context *context, const uint32_t *spirv, s
     tuff_free(context, twice);
 }
 
+/* A device must offer the same for it, and a barrier stands behind what fills shared memory. */
+static void test_hostile(struct tuff_context *context, const struct tuff_plan_spec *specs, const uint32_t *spirv,
+                         size_t words)
+{
+    struct tuff_spirv_info before, after;
+    for (uint32_t seed = 1; seed <= 8; seed++) {
+        uint32_t *made[3] = {NULL};
+        size_t counts[3];
+        for (uint32_t k = 0; k < 3; k++)
+            if (tuff_spirv_hostile(context, spirv, words, seed + (k == 2) * 4, true, &made[k], &counts[k], NULL) != TUFF_OK)
+                exit(1);
+        if (tuff_spirv_read(context, spirv, words, specs, 2, &caps, &before, NULL) != TUFF_OK ||
+            tuff_spirv_read(context, made[0], counts[0], specs, 2, &caps, &after, NULL) != TUFF_OK)
+            exit(1);
+        check(!memcmp(&before, &after, sizeof before), "hostile: expected the same needs, seed", seed);
+        check(counts[0] == counts[1] && !memcmp(made[0], made[1], counts[0] * sizeof **made),
+              "hostile: expected the same words, seed", seed);
+        check(counts[0] != counts[2] || memcmp(made[0], made[2], counts[0] * sizeof **made) != 0,
+              "hostile: expected other words, seed", seed);
+        check(count_of(made[0], counts[0], 4u << 16 | 224, 0, 4u << 16 | 224) == 2, "hostile: expected two barriers, seed",
+              seed);
+        for (uint32_t k = 0; k < 3; k++) tuff_free(context, made[k]);
+    }
+}
+
+/* Instructions of floats that hostile mode does not know are no part of any kernel. */
+static void test_unknown(struct tuff_context *context, const struct tuff_compiler *compiler)
+{
+    static const char *const lines[] = {"mod(v, 3.0)", "isnan(v) ? 1.0 : v",         "sin(v)",
+                                        "pow(v, 3.0)", "dot(vec2(v), vec2(v, 2.0))", "mix(v, 1.0, 0.3)"};
+    char text[400];
+    for (size_t i = 0; i < TUFF_COUNT(lines); i++) {
+        uint32_t *spirv = NULL, *made = NULL;
+        size_t words = 0, count = 0;
+        struct tuff_error error = {0};
+        snprintf(text, sizeof text,
+                 "#version 450\nlayout(local_size_x = 1) in;\nlayout(std430, binding = 0) buffer A { float a[]; };\n"
+                 "void main() { float v = a[gl_LocalInvocationIndex]; a[0] = %s; }\n",
+                 lines[i]);
+        if (compiler->compile(compiler->user, context, "test", text, "", &spirv, &words, &error) != TUFF_OK) exit(1);
+        tuff_status status = tuff_spirv_hostile(context, spirv, words, 1, true, &made, &count, &error);
+        check(status == TUFF_ERR_UNSUPPORTED && strstr(error.message, "TUFF_HOSTILE knows nothing of"), lines[i],
+              (unsigned long long)status);
+        tuff_free(context, spirv);
+    }
+}
+
 static void test_compiled(struct tuff_context *context, const struct tuff_compiler *compiler)
 {
     const struct tuff_plan_spec specs[] = {{0, 32}, {1, 16}};
@@ -115,6 +163,8 @@ static void test_compiled(struct tuff_context *context, const struct tuff_compil
     check(info.shared_bytes >= 512 + 2 * 28 && info.shared_bytes <= 512 + 2 * 32, "shared: expected 568 to 576 bytes",
           info.shared_bytes);
     test_declared(context, spirv, words);
+    test_hostile(context, specs, spirv, words);
+    test_unknown(context, compiler);
     test_damage(context, specs, spirv, words);
     tuff_free(context, spirv);
 }
