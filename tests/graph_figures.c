@@ -306,6 +306,24 @@ static void test_barriers(struct figures_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Parts of k, in a compiler's copy: as long as whole rounds are, and no product more. */
+static void test_splits(struct figures_test *t)
+{
+    static const char what[] = "513 terms in two parts";
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_caps caps = graph_caps(0);
+    g->caps = &caps;
+    const tuff_val in[2] = {input(g, "a", 3, 513), input(g, "b", 513, 5)};
+    const uint32_t attrs[] = {0, 0, 2}; /* splits */
+    const struct tuff_value *y = tuff_value_of(g, tuff_graph_add(g, &tuff_op_matmul, in, 2, attrs));
+    const struct tuff_type types[2] = {tuff_type_of(g, in[0]), tuff_type_of(g, in[1])};
+    if (check(t, g->status == TUFF_OK, "%s: %s", what, g->error.message)) {
+        expect(t, what, "terms", 288, (uint64_t)y->op->terms(y, types));
+        expect(t, what, "work", 2 * 3 * 513 * 5, (uint64_t)(tuff_op_work(y, types) + 0.5));
+    }
+    tuff_graph_destroy(g);
+}
+
 int main(void)
 {
     struct figures_test t = {.failures = 0};
@@ -318,6 +336,7 @@ int main(void)
     test_norms(&t);
     test_two_places(&t);
     test_barriers(&t);
+    test_splits(&t);
     test_networks(&t);
     printf("graph_figures: %u failures\n", t.failures);
     tuff_context_destroy(t.context);

@@ -219,6 +219,9 @@ static void check_refused(struct text_test *t)
          "line 3: permute"},
         {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2] : f32 [2]\n%2 = permute(%1) order=[0, : f32 [2]\n",
          "line 3: expected a number"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2, 64] : f32 [2, 64]\n"
+         "%2 = matmul(%1, %1) transpose_b=1 splits=2 : f32 [2, 2, 2]\n",
+         "(full, value 1): splits are a compiler's, not a graph's"},
         {"tuff-graph 1\n%1 = full() dtype=f32 : f32 []", "line 2: expected the end of the line"},
     };
     for (size_t i = 0; i < TUFF_COUNT(cases); i++) {

@@ -9,7 +9,7 @@
 enum { A, B, COUNT }; /* operands; the count may be left out */
 struct attrs {
     int32_t transpose_a, transpose_b;
-    uint32_t splits; /* not 0: of k; the result has their sums along an axis before the others */
+    uint32_t splits; /* not 0, in a compiler's copy alone: of k; the result has their sums along an axis before the others */
 };
 static const struct tuff_attr attr_table[] = {
     {"transpose_a", "", TUFF_ATTR_I32, 1, offsetof(struct attrs, transpose_a)},
@@ -91,6 +91,7 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
                                  !fits_transposed(&a->shape, &b->shape, attrs) ? ""
                                  : attrs->transpose_b                          ? "; without transpose_b they fit"
                                                                                : "; with transpose_b they fit");
+    if (attrs->splits && !infer->graph->caps) return tuff_infer_refuse(infer, "splits are a compiler's, not a graph's");
     if (!fits) return tuff_infer_refuse(infer, "the axes before the last two must be equal, or 1");
     const uint32_t first = attrs->splits ? 1 : 0, rank = first + s.rank + 2;
     if (rank > TUFF_MAX_RANK || (attrs->splits && s.k_split * (s.splits - 1) >= s.k))
@@ -235,9 +236,15 @@ static void ref(const struct tuff_ref *ref)
 static double terms(const struct tuff_value *value, const struct tuff_type *in_types)
 {
     const struct attrs *attrs = value->attrs;
-    const struct tuff_shape *a = &in_types[0].shape;
-    const double k = a->dim[attrs->transpose_a ? a->rank - 2 : a->rank - 1];
-    return attrs->splits ? k / attrs->splits : k;
+    const uint32_t k = inner(&in_types[0].shape, attrs->transpose_a, true);
+    return (double)(attrs->splits ? tuff_gemm_part(k, attrs->splits) : k);
+}
+
+static double work(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    const struct attrs *attrs = value->attrs;
+    const double k = inner(&in_types[0].shape, attrs->transpose_a, true);
+    return 2 * k * (double)tuff_shape_count(&value->type.shape) / (attrs->splits ? attrs->splits : 1);
 }
 
 static bool columns(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t axes[2])
@@ -306,5 +313,6 @@ const struct tuff_op tuff_op_matmul = {
     .simpler = simpler,
     .ref = ref,
     .columns = columns,
+    .work = work,
     TUFF_SUMS(terms),
 };
