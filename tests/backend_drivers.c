@@ -139,6 +139,26 @@ static void test_texts(struct backend_test *test)
 }
 
 /* The class of devices as their drivers tell of them, one that is asked for, and the row of families that follows. */
+/* Whatever is switched off, each kind of work has a row, whose family is not. */
+static void test_families(struct backend_test *test, struct tuff_caps caps)
+{
+    struct tuff_family_choice choice = {.work = NULL};
+    for (int i = TUFF_DEVICE_CLASS_BY_DEVICE + 1; i < TUFF_DEVICE_CLASS_COUNT; i++)
+        for (int family = 0; family <= TUFF_FAMILY_COUNT; family++) {
+            uint32_t index = 0;
+            caps.device_class = (enum tuff_device_class)i;
+            caps.families_off = family == TUFF_FAMILY_COUNT ? UINT32_MAX : 1u << family;
+            for (; tuff_family_choice(&caps, index, &choice); index++)
+                backend_check(
+                    test,
+                    choice.family && choice.evidence && choice.source &&
+                        (family == TUFF_FAMILY_COUNT || strcmp(choice.family, tuff_family_name((enum tuff_family)family))),
+                    "%s, family %d off: %s by %s, %s, %s", tuff_device_class_name(caps.device_class), family, choice.work,
+                    choice.family, choice.evidence, choice.source ? choice.source : "(null)");
+            backend_check(test, index >= 8, "expected 8 kinds of work or more, got %u", index);
+        }
+}
+
 static void test_classes(struct backend_test *test)
 {
     static const struct {
@@ -189,6 +209,7 @@ static void test_classes(struct backend_test *test)
         caps.families_off = UINT32_MAX; /* the last row answers all the same */
         backend_check(test, tuff_family_choice(&caps, 0, &choice[1]) && strcmp(choice[1].family, choice[0].family),
                       "families off: got %s", choice[1].family ? choice[1].family : "none");
+        test_families(test, caps);
     }
     tuff_device_release(device);
     tuff_context_destroy(context);

@@ -245,6 +245,40 @@ static void check_tails(struct plan_test *t)
     check(t, stores > 0, "no store of four was looked at");
 }
 
+/* Products and convolutions of every class, whatever family is switched off: their kernels are built. */
+static void check_families(struct plan_test *t)
+{
+    struct tuff_graph *g = graph_fresh(t->context);
+    const enum tuff_dtype f32 = TUFF_F32, i8 = TUFF_I8;
+    const struct tuff_shape picture = TUFF_SHAPE(4, 70, 20, 20), weights = TUFF_SHAPE(80, 70, 3, 3);
+    tuff_val x = tuff_input(g, "x", f32, picture), w = tuff_input(g, "w", f32, weights), outputs[6], gradients[2];
+    tuff_val a = tuff_input(g, "a", f32, TUFF_SHAPE(3, 700)), b = tuff_input(g, "b", f32, TUFF_SHAPE(700, 90));
+    outputs[0] = tuff_conv2d(g, x, w, 0, (struct tuff_conv2d_params){.stride = {1, 2}});
+    tuff_gradients(g, outputs[0], 0, (tuff_val[]){x, w}, 2, gradients);
+    memcpy(outputs + 1, gradients, sizeof gradients);
+    outputs[3] = tuff_matmul(g, a, b, (struct tuff_matmul_params){false, false, 0});
+    outputs[4] = tuff_conv2d(g, tuff_input(g, "x8", i8, picture), tuff_input(g, "w8", i8, weights), 0,
+                             (struct tuff_conv2d_params){.stride = {1, 1}});
+    outputs[5] = tuff_matmul(g, tuff_input(g, "a8", i8, TUFF_SHAPE(3, 700)), tuff_input(g, "b8", i8, TUFF_SHAPE(700, 90)),
+                             (struct tuff_matmul_params){false, false, 0});
+    check(t, g->status == TUFF_OK, "families: %s", g->error.message);
+    for (uint32_t i = 0; i < graph_caps_count && g->status == TUFF_OK; i++)
+        for (int k = 0; k < (TUFF_DEVICE_CLASS_COUNT) * (TUFF_FAMILY_COUNT + 1); k++) {
+            struct tuff_caps caps = graph_caps(i);
+            struct tuff_compiled compiled;
+            const int class = k / (TUFF_FAMILY_COUNT + 1), family = k % (TUFF_FAMILY_COUNT + 1);
+            char what[128];
+            caps.device_class = (enum tuff_device_class) class;
+            caps.families_off = family == TUFF_FAMILY_COUNT ? UINT32_MAX : 1u << family;
+            snprintf(what, sizeof what, "%s as %s, family %d off", graph_caps_names[i],
+                     tuff_device_class_name(caps.device_class), family);
+            if (!compile(t, g, outputs, 6, &caps, TUFF_DEBUG_NOCOMPILER, what, &compiled)) continue;
+            check_built(t, &compiled.plan, what);
+            tuff_plan_finish(&compiled.plan);
+        }
+    tuff_graph_destroy(g);
+}
+
 int main(int argc, char **argv)
 {
     struct plan_test t = {.failures = 0};
@@ -255,6 +289,7 @@ int main(int argc, char **argv)
     if (tuff_context_create(NULL, &t.context, NULL) != TUFF_OK) return 1;
     check_launches(&t);
     check_tails(&t);
+    check_families(&t);
     for (uint32_t i = 0; i < graphs; i++) {
         struct op_random own = {random.state + 0x632be59bd9b4e019u * (i + 1)};
         struct random_graph x = {.r = &own};

@@ -1,5 +1,7 @@
 /* op_products.c - matmul by the kernels of every class of devices, in every order of its operands: drawn sizes, odd and even, large enough for
- * the largest tiles of the table and small enough for vectors; batches that are broadcast, operands of 16 bits, a bias and a residual behind. Where the device has cooperative matrices, they are among the kernels.
+ * the largest tiles of the table and small enough for vectors; batches that are broadcast, operands of 16 bits, a bias and a residual behind. Where the
+ * device has cooperative matrices, they are among the kernels.
+ * Convolutions and their gradients likewise: windows, strides, dilations, paddings and groups, large enough for the table's large tiles.
  * All numbers are small multiples of 2^-5, so that sums are exact in any order.
  *   op_products [CLASS.. | all] [--seed N] */
 #include "graph/compile/compile.h"
@@ -67,14 +69,40 @@ static uint32_t families_of(const struct tuff_graph *g, const tuff_val *y, const
     return bits;
 }
 
-/* Returns the families that took part. */
-static uint32_t check(struct backend_test *test, struct tuff_device *device, struct op_random *r, const char *how,
-                      const struct product *c)
+/* y of inputs that are drawn, but for data that is there already, against the definition. The graph is destroyed; returns
+ * the families that took part. */
+static uint32_t compare(struct backend_test *test, struct op_random *r, struct tuff_graph *g, const tuff_val in[5],
+                        tuff_val y, double count, const char *what)
 {
     struct tuff_error error = {0};
-    struct tuff_graph *g = NULL;
     double *got = NULL;
-    if (tuff_graph_create(test->context, &g, &error) != TUFF_OK) abort();
+    uint32_t families = 0;
+    if (backend_status(test, what, TUFF_OK, tuff_graph_finish(g, &error), &error)) {
+        double **data = tuff_reference_create(g);
+        for (int i = 0; i < 5; i++) {
+            const uint64_t elements = in[i] ? tuff_shape_count(&g->values[in[i]].type.shape) : 0;
+            if (elements) fill(r, data[in[i]] = tuff_alloc(g->context, (size_t)elements * sizeof(double)), elements);
+        }
+        if (count >= 0) data[in[4]][0] = count;
+        struct op_run run = {.outputs = &y, .count = 1, .got = &got};
+        bool ok = tuff_reference_run(g, data) == TUFF_OK && op_run_graph(test->device, g, data, &run);
+        backend_check(test, ok, "%s: did not run", what);
+        for (uint64_t i = 0; ok && i < tuff_shape_count(&g->values[y].type.shape); i++)
+            ok = backend_check(test, got[i] == data[y][i], "%s: element %llu: expected %g, got %g", what,
+                               (unsigned long long)i, data[y][i], got[i]);
+        families = families_of(g, &y, &test->device->caps);
+        tuff_free(g->context, got);
+        tuff_reference_destroy(g, data);
+    }
+    tuff_graph_destroy(g);
+    return families;
+}
+
+static uint32_t check(struct backend_test *test, struct op_random *r, const char *how, const struct product *c)
+{
+    struct tuff_graph *g = NULL;
+    char what[256];
+    if (tuff_graph_create(test->context, &g, NULL) != TUFF_OK) abort();
     const struct tuff_shape a = c->transpose_a ? TUFF_SHAPE(c->z, c->k, c->m) : TUFF_SHAPE(c->z, c->m, c->k);
     const uint32_t bz = c->one_b ? 1 : c->z;
     const struct tuff_shape b = c->transpose_b ? TUFF_SHAPE(bz, c->n, c->k) : TUFF_SHAPE(bz, c->k, c->n);
@@ -85,59 +113,114 @@ static uint32_t check(struct backend_test *test, struct tuff_device *device, str
     tuff_val y = tuff_matmul(g, in[0], in[1], (struct tuff_matmul_params){c->transpose_a, c->transpose_b, in[4]});
     if (c->bias) y = tuff_add(g, y, in[2]);
     if (c->residual) y = tuff_relu(g, tuff_add(g, y, in[3]));
-    if (!backend_status(test, how, TUFF_OK, tuff_graph_finish(g, &error), &error)) return 0;
-    double **data = tuff_reference_create(g);
-    for (int i = 0; i < 5; i++) {
-        const uint64_t count = in[i] ? tuff_shape_count(&g->values[in[i]].type.shape) : 0;
-        if (count) fill(r, data[in[i]] = tuff_alloc(g->context, (size_t)count * sizeof(double)), count);
+    const double count = c->counted ? op_below(r, c->k + 2) : -1.0;
+    snprintf(what, sizeof what,
+             "%s: %u x [%u, %u, %u], transposed %d %d, one b %d, bias %d, residual %d, count %g, types %d %d", how, c->z,
+             c->m, c->n, c->k, c->transpose_a, c->transpose_b, c->one_b, c->bias, c->residual, count, (int)c->a_type,
+             (int)c->b_type);
+    return compare(test, r, g, in, y, count, what);
+}
+
+enum direction { FORWARD, INPUT, WEIGHT, DIRECTIONS };
+struct window {
+    enum direction direction;
+    uint32_t n, ci, co, h, w, kh, kw; /* ci, co: of a group */
+    struct tuff_conv2d_params params;
+};
+
+/* One of `groups` tiles of edge x edge channels and positions (gradient by weight: weights), or a few more: more than half of a tile's channels
+ * are there. Sums are short. */
+static struct window draw_window(struct op_random *r, uint32_t number, uint32_t edge, uint32_t groups)
+{
+    struct window c = {.direction = number % DIRECTIONS, .n = 1 + op_below(r, 3)};
+    struct tuff_conv2d_params *p = &c.params;
+    const bool large = op_below(r, 4) == 0; /* more taps than a word has bits */
+    c.kh = large ? 6 : 1 + op_below(r, 4), c.kw = large ? 6 : 1 + op_below(r, 4);
+    p->groups = 1 + op_below(r, 3);
+    const uint32_t m = edge / 2 + 1 + op_below(r, edge), tiles = tuff_ceil_div(groups, tuff_ceil_div(m, edge) * p->groups),
+                   taps = c.kh * c.kw, least = (tiles - 1) * edge + 1 + op_below(r, edge), few = 1 + op_below(r, 40) / taps;
+    uint32_t size[2] = {3 + op_below(r, 4), 3 + op_below(r, 4)}, of[2]; /* of the result, where positions are summed */
+    for (int i = 0; i < 2; i++) {
+        p->stride[i] = 1 + op_below(r, 2), p->dilation[i] = 1 + op_below(r, 2);
+        const uint32_t reach = p->dilation[i] * ((i ? c.kw : c.kh) - 1);
+        p->pad[i] = op_below(r, reach + 1), p->pad[i + 2] = op_below(r, reach + 1);
+        if (c.direction != WEIGHT && i == 0)
+            size[1] = 20 + op_below(r, 30), size[0] = (uint32_t)tuff_ceil_div(least, size[1] * c.n);
     }
-    if (c->counted) data[in[4]][0] = op_below(r, c->k + 2);
-    struct op_run run = {.outputs = &y, .count = 1, .got = &got};
-    bool ok = tuff_reference_run(g, data) == TUFF_OK && op_run_graph(device, g, data, &run);
-    backend_check(test, ok, "%s: did not run", how);
-    for (uint64_t i = 0; ok && i < tuff_shape_count(&g->values[y].type.shape); i++)
-        ok = backend_check(
-            test, got[i] == data[y][i],
-            "%s: %u x [%u, %u, %u], transposed %d %d, one b %d, bias %d, residual %d, count %g, types %d %d: element %llu: "
-            "expected %g, got %g",
-            how, c->z, c->m, c->n, c->k, c->transpose_a, c->transpose_b, c->one_b, c->bias, c->residual,
-            c->counted ? data[in[4]][0] : -1.0, (int)c->a_type, (int)c->b_type, (unsigned long long)i, data[y][i], got[i]);
-    const uint32_t families = families_of(g, &y, &device->caps);
-    tuff_free(g->context, got);
-    tuff_reference_destroy(g, data);
-    tuff_graph_destroy(g);
-    return families;
+    for (int i = 0; i < 2;
+         i++) { /* of x, so that the result has that size; gradient by x: its own size is as many strides */
+        const uint32_t reach = p->dilation[i] * ((i ? c.kw : c.kh) - 1), ends = p->pad[i] + p->pad[i + 2];
+        of[i] = c.direction == INPUT ? size[i] * p->stride[i]
+                                     : (size[i] - 1) * p->stride[i] + op_below(r, p->stride[i]) + reach + 1;
+        if (c.direction == INPUT && of[i] + ends <= reach) of[i] = reach + 1;
+        if (c.direction != INPUT) of[i] = of[i] > ends ? of[i] - ends : of[i];
+    }
+    c.h = of[0], c.w = of[1];
+    c.ci = c.direction == FORWARD ? few : c.direction == INPUT ? m : tuff_ceil_div(least, taps);
+    c.co = c.direction == INPUT ? few : m;
+    return c;
+}
+
+static uint32_t check_window(struct backend_test *test, struct op_random *r, const char *how, const struct window *c)
+{
+    const struct tuff_conv2d_params *p = &c->params;
+    struct tuff_graph *g = NULL;
+    char what[256];
+    if (tuff_graph_create(test->context, &g, NULL) != TUFF_OK) abort();
+    tuff_val in[5] = {tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(c->n, c->ci * p->groups, c->h, c->w)),
+                      tuff_input(g, "w", TUFF_F32, TUFF_SHAPE(c->co * p->groups, c->ci, c->kh, c->kw))};
+    tuff_val y = tuff_conv2d(g, in[0], in[1], 0, *p), of = in[c->direction == WEIGHT];
+    if (c->direction != FORWARD) {
+        in[2] = tuff_input(g, "gy", TUFF_F32, tuff_type_of(g, y).shape);
+        tuff_gradients(g, y, in[2], &of, 1, &y);
+    }
+    snprintf(what, sizeof what,
+             "%s: %s, x %u x [%u x %u, %u, %u], w [%u x %u, .., %u, %u], strides %u %u, dilations %u %u, pads %u %u %u %u",
+             how, (const char *[]){"convolution", "its gradient by x", "its gradient by w"}[c->direction], c->n, p->groups,
+             c->ci, c->h, c->w, p->groups, c->co, c->kh, c->kw, p->stride[0], p->stride[1], p->dilation[0], p->dilation[1],
+             p->pad[0], p->pad[1], p->pad[2], p->pad[3]);
+    return compare(test, r, g, in, y, -1, what);
 }
 
 /* Of those that are named, of all ("all"), or of a few that stand for the others' families. */
-static bool asked(int argc, char **argv, const char *name)
+static bool asked(int argc, char **argv, const char *name, const char *const few[5])
 {
-    static const char *const few[] = {"software", "amd-rdna", "nvidia", "intel-simd8", "mali"};
     bool any = false, is = false;
     for (int i = 1; i < argc && argv[i][0] != '-'; i++) {
         is = is || !strcmp(argv[i], name) || !strcmp(argv[i], "all");
         any = true;
     }
-    for (size_t i = 0; i < TUFF_COUNT(few) && !any; i++) is = is || !strcmp(few[i], name);
+    for (size_t i = 0; i < 5 && !any; i++) is = is || !strcmp(few[i], name);
     return is;
 }
 
 int main(int argc, char **argv)
 {
+    static const char *const few[] = {"software", "amd-rdna", "nvidia", "intel-simd8", "mali"}, *const windows[] = {
+                                                                                                    "nvidia",
+                                                                                                    "nvidia-pascal",
+                                                                                                    "nvidia-kepler",
+                                                                                                    "intel-simd16", "apple"};
     struct backend_test test = {0};
     int skip = backend_test_begin(&test, NULL);
     if (skip) return skip;
     struct op_random random = op_random_start(argc, argv);
     for (int i = TUFF_DEVICE_CLASS_BY_DEVICE + 1; i < TUFF_DEVICE_CLASS_COUNT; i++) {
         const char *name = tuff_device_class_name((enum tuff_device_class)i);
-        if (!asked(argc, argv, name)) continue;
+        const bool products = asked(argc, argv, name, few), convolutions = asked(argc, argv, name, windows);
+        if (!products && !convolutions) continue;
         backend_test_renew(&test);
         test.device->caps.device_class = (enum tuff_device_class)i;
         uint32_t families = 0;
-        for (uint32_t k = 0; k < 20; k++) {
+        for (uint32_t k = 0; k < 20 && products; k++) {
             const struct product c = draw(&random, k);
             test.device->caps.families_off = k == 19 ? UINT32_MAX : 0; /* the last row, whatever the class */
-            families |= check(&test, test.device, &random, name, &c);
+            families |= check(&test, &random, name, &c);
+        }
+        test.device->caps.families_off = 0;
+        for (uint32_t k = 0; k < DIRECTIONS && convolutions; k++) {
+            const struct window c = draw_window(&random, k, op_below(&random, 2) ? 128 : 64, 64);
+            families |= check_window(&test, &random, name, &c);
         }
         printf("%s:", name);
         for (uint32_t f = 0; f < TUFF_FAMILY_COUNT; f++)
@@ -146,7 +229,8 @@ int main(int argc, char **argv)
         const struct tuff_caps *caps = &test.device->caps;
         const bool matrices = (i == TUFF_DEVICE_CLASS_AMD_RDNA || i == TUFF_DEVICE_CLASS_NVIDIA) &&
                               caps->cooperative_matrix && caps->matrix_m && tuff_glslang();
-        backend_check(&test, !matrices || families >> TUFF_FAMILY_COOPMAT & 1, "%s: no cooperative matrices", name);
+        backend_check(&test, !matrices || !products || families >> TUFF_FAMILY_COOPMAT & 1, "%s: no cooperative matrices",
+                      name);
     }
     return backend_test_end(&test, "op_products");
 }

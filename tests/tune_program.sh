@@ -15,6 +15,8 @@ done
 if command -v python3 > /dev/null 2>&1; then
     python3 samples/tune/rows.py --least 1 "$work/report.json" > "$work/rows" || fail "rows.py does not read the report"
     grep -q MEASURED "$work/rows" || ! grep -q shuffle "$work/report.json" || fail "rows.py gives no row: $(cat "$work/rows")"
+    grep '^TUFF_' "$work/rows" | sed 's/\(([^,]*,[^,]*,[^,]*,\).*/\1/' > "$work/begins" # class, layouts, family: a row that it replaces
+    while read -r begin; do grep -qF "$begin" graph/ops/families.def || fail "the table has no row that begins with $begin"; done < "$work/begins"
 fi
 ends 2 "which networks" -n 1
 ends 2 "no net is called" nothing

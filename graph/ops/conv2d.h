@@ -60,7 +60,10 @@ uint32_t tuff_depthwise_splits(uint64_t channels, uint64_t pictures, uint64_t pi
 /* ---- on GPUs, of any window (conv_tab.c) --------------------------------------------------------------------------------------------- */
 
 enum tuff_conv_work { TUFF_CONV_FORWARD = 1, TUFF_CONV_INPUT = 2, TUFF_CONV_WEIGHT = 4, TUFF_CONV_BYTES = 8 };
-/* The row of families.def that serves a large one on this device. */
+/* Do these kernels serve the work (of bits of tuff_conv_work) on this device? Else the general ones of gemm.glsl do: software devices, and
+ * others where the table's family is switched off. */
+bool tuff_conv_by_table(const struct tuff_caps *caps, uint32_t work);
+/* The row of families.def that serves a large one. */
 const struct tuff_family_row *tuff_conv_row(const struct tuff_caps *caps, uint32_t work);
 /* Of a convolution, or (grad) of its gradient by input; the gradient by weight, summed over so many pictures in a split. */
 tuff_status tuff_conv_tab_lower(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, bool grad,

@@ -199,13 +199,6 @@ tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, 
     return tuff_byte_product(g, value, in, &(struct tuff_byte_sums){{1, 1}, {s.groups, 1}, s.ci, s.kh * s.kw, zero});
 }
 
-/* The general kernels of gemm.glsl serve software devices, and others where the table's family is switched off. */
-static bool by_table(const struct tuff_caps *caps, enum tuff_family family)
-{
-    bool general = tuff_class_of(caps) == TUFF_DEVICE_CLASS_SOFTWARE || tuff_family_off(caps, family);
-    return !general || (!tuff_shuffle_lanes(caps) && tuff_family_off(caps, TUFF_FAMILY_UNI));
-}
-
 tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     struct tuff_conv_sizes s;
@@ -218,7 +211,7 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
     if (!bytes && is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, grad, call)) return TUFF_OK;
     if (correlate(lower, &s, grad, &c) && !bytes) /* what it tells of sizes counts below as well */
         return lower_correlation(lower, &s, &c, call);
-    if (by_table(lower->caps, TUFF_FAMILY_CONV_TAB)) return tuff_conv_tab_lower(lower, &s, grad, call);
+    if (tuff_conv_by_table(lower->caps, TUFF_CONV_FORWARD)) return tuff_conv_tab_lower(lower, &s, grad, call);
     uint64_t k = c.channels * s.kh * s.kw, pixels = (uint64_t)c.rh * c.rw;
     struct tuff_gemm gemm = {.op = grad ? TUFF_GEMM_INPUT_GRAD : TUFF_GEMM_CONV,
                              .m = c.m,
@@ -275,7 +268,7 @@ tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct t
     uint32_t splits = lower->value->type.shape.dim[0], pictures = tuff_conv_split_pictures(attrs, s.n);
     if (is_depthwise(&s, &d) && tuff_depthwise_weight_lower(lower, &d, splits, pictures, call)) return TUFF_OK;
     if (lower_weight_shuffle(lower, &s, splits, pictures, call)) return TUFF_OK;
-    if (by_table(lower->caps, TUFF_FAMILY_CONV_WTAB)) return tuff_conv_wtab_lower(lower, &s, splits, pictures, call);
+    if (tuff_conv_by_table(lower->caps, TUFF_CONV_WEIGHT)) return tuff_conv_wtab_lower(lower, &s, splits, pictures, call);
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)tuff_conv_split_pictures(attrs, s.n) * s.oh * s.ow;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD,
                              .m = s.co,

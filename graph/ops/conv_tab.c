@@ -1,7 +1,7 @@
 /* conv_tab.c - convolutions and their gradients on GPUs: families and tiles by class of device (families.def), and what their kernels,
  * conv_tab.comp and conv_wtab.comp, are given. Any window, stride, dilation and group. */
 #include "graph/ops/conv2d.h"
-#include "graph/ops/families.h"
+#include "graph/ops/gemm.h"
 
 enum { FORWARD = TUFF_CONV_FORWARD, INPUT = TUFF_CONV_INPUT, WEIGHT = TUFF_CONV_WEIGHT, BYTES = TUFF_CONV_BYTES };
 struct choice {
@@ -13,6 +13,13 @@ struct choice {
 static const struct choice choices[] = {
 #include "graph/ops/families.def"
 };
+/* Invocations share the loads of a tile without rest: four numbers of a each, one of b, blocks of four rows and columns. (CONV_TAB_BCAST: as
+ * lanes are, fits.) */
+#define TUFF_CONV_CHOICE(of, works, family, tm, tn, tx, ty, depth, groups, evidence, source)                                \
+    static_assert((tx) == 0 ||                                                                                              \
+                      ((tm) * (depth) % (4 * (tx)) == 0 && (tn) * (depth) % (ty) == 0 && (tx) * (ty) % (4 * (depth)) == 0), \
+                  #of ", " #works ": a workgroup does not load whole tiles");
+#include "graph/ops/families.def"
 
 /* A product of m channels by n columns, z times. */
 struct product {
@@ -40,9 +47,10 @@ static uint32_t common(uint32_t a, uint32_t b)
 }
 
 /* Tiles of the row, where it fits: no more than half of a tile's rows are empty, but for the last rows of the table. */
-static bool fits(const struct tuff_lower *lower, const struct choice *c, const struct product *p, struct tile *t)
+static bool fits(const struct tuff_caps *caps, bool any_size, const struct choice *c, const struct product *p,
+                 struct tile *t)
 {
-    const struct tuff_caps *caps = lower->caps;
+    if (c->row.family == TUFF_FAMILY_SHUFFLE) return tuff_shuffle_lanes(caps) != 0; /* of conv2d_lower.c */
     uint32_t lanes = caps->subgroup_size ? caps->subgroup_size : 1;
     bool bcast = c->row.family == TUFF_FAMILY_CONV_TAB_BCAST;
     uint32_t tx = bcast ? lanes : c->tx, bm = c->ty * c->tm, bn = tx * c->tn;
@@ -52,30 +60,40 @@ static bool fits(const struct tuff_lower *lower, const struct choice *c, const s
                        tuff_ceil_div(p->n, bn), 0};
     t->groups = t->tiles_m * t->tiles_n * p->z;
     return t->threads <= caps->max_workgroup_invocations && t->threads <= caps->max_workgroup_size[0] &&
-           shared <= caps->max_shared_bytes &&
-           (c->groups == 0 || (p->m * 2 > bm && (lower->any_size || t->groups >= c->groups))) &&
+           shared <= caps->max_shared_bytes && (c->groups == 0 || (p->m * 2 > bm && (any_size || t->groups >= c->groups))) &&
            (!bcast || (caps->subgroup_size_control && caps->subgroup_shuffle && c->tm * c->depth / 4 % lanes == 0));
 }
 
-/* The first row of this kind of work that fits, from `i` on; that of all devices serves where its family is switched off, too. */
-static const struct choice *find(const struct tuff_caps *caps, uint32_t work, size_t i)
+/* The first row of this kind of work that fits; that of all devices serves where its family is switched off, too. */
+static const struct choice *find(const struct tuff_caps *caps, bool any_size, const struct product *p, struct tile *t)
 {
-    while (i < TUFF_COUNT(choices) && !(choices[i].works & work && (choices[i].row.of == TUFF_DEVICE_CLASS_ANY ||
-                                                                    tuff_family_fits(caps, &choices[i].row))))
-        i++;
-    return i < TUFF_COUNT(choices) ? &choices[i] : NULL;
+    for (size_t i = 0; i < TUFF_COUNT(choices); i++) {
+        const struct choice *c = &choices[i];
+        bool there = c->row.of == TUFF_DEVICE_CLASS_ANY || tuff_family_fits(caps, &c->row);
+        if (c->works & p->work && there && fits(caps, any_size, c, p, t)) return c;
+    }
+    return NULL;
+}
+
+bool tuff_conv_by_table(const struct tuff_caps *caps, uint32_t work)
+{
+    enum tuff_family family = work == WEIGHT ? TUFF_FAMILY_CONV_WTAB : TUFF_FAMILY_CONV_TAB;
+    bool general = tuff_class_of(caps) == TUFF_DEVICE_CLASS_SOFTWARE || tuff_family_off(caps, family);
+    return !general || (!tuff_shuffle_lanes(caps) && tuff_family_off(caps, TUFF_FAMILY_UNI));
 }
 
 const struct tuff_family_row *tuff_conv_row(const struct tuff_caps *caps, uint32_t work)
 {
-    return &find(caps, work, 0)->row;
+    const struct product large = {work, 1 << 12, 1 << 20, 1};
+    struct tile t;
+    if (!tuff_shuffle_lanes(caps) && !tuff_conv_by_table(caps, work)) return tuff_gemm_row(caps, TUFF_GEMM_WORDS);
+    const struct choice *c = find(caps, false, &large, &t);
+    return c ? &c->row : NULL;
 }
 
 static tuff_status choose(const struct tuff_lower *lower, const struct product *p, struct tile *t)
 {
-    const struct choice *c = find(lower->caps, p->work, 0);
-    while (c && (!c->tm || !fits(lower, c, p, t)))
-        c = find(lower->caps, p->work, (size_t)(c - choices) + 1); /* SHUFFLE: conv2d_lower.c */
+    const struct choice *c = find(lower->caps, lower->any_size, p, t);
     if (c && p->m <= INT32_MAX && p->n <= INT32_MAX && t->groups <= UINT32_MAX) return TUFF_OK;
     return tuff_fail(NULL, lower->error, TUFF_ERR_UNSUPPORTED, "%s: %llu channels by %llu positions, %llu times, pass 2^31",
                      lower->value->op->name, (unsigned long long)p->m, (unsigned long long)p->n, (unsigned long long)p->z);

@@ -13,6 +13,7 @@ enum {
     TT = TUFF_GEMM_TT,
     MATMUL = NN | NT | TN | TT,
     WORDS = TUFF_GEMM_WORDS,
+    BYTES = TUFF_GEMM_BYTES,
     FAST = TUFF_GEMM_FAST,
     SLOW = TUFF_GEMM_SLOW
 };
@@ -67,25 +68,14 @@ static struct tile tile_of(const struct tuff_caps *caps, const struct choice *c)
     return (struct tile){c, lanes * c->ty, c->tm, c->tn, c->ty * c->tm, lanes * c->tn};
 }
 
-/* Row and column groups by work, the best of those measured on lavapipe 22.3.6 and 25.0.7 with AVX2 and AVX-512 at 256^3 to 1024^3
- * and for 1x1 convolutions: larger tiles load less, and pay where the work hides what they take to compile (11 to 22 ms). */
-static const struct {
-    double flops; /* from this many on */
-    uint32_t tm, tn;
-} shuffle_tiles[] = {
-    {2e8, 4, 2},
-    {4e6, 4, 1},
-    {0, 2, 1},
-};
-
+/* Row and column groups: the row's for large works. The best of those measured on lavapipe 22.3.6 and 25.0.7 with AVX2 and AVX-512 at
+ * 256^3 to 1024^3 and for 1x1 convolutions: larger tiles load less, and pay where the work hides what they take to compile (11 to 22 ms). */
 static struct tile shuffle_tile(const struct tuff_caps *caps, const struct choice *c, const struct tuff_gemm *gemm,
                                 bool any_size)
 {
-    uint32_t lanes = caps->subgroup_size, i = 0, most = TUFF_COUNT(shuffle_tiles) - (any_size ? 2 : 1);
-    double flops = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z;
-    while (i < most && flops < shuffle_tiles[i].flops) i++;
-    uint32_t tm = power_of_two(tuff_ceil_div(gemm->m, lanes), shuffle_tiles[i].tm), tn = shuffle_tiles[i].tn;
-    if (gemm->n <= 4 * lanes) tn = 1;
+    const double many = 2e8, few = 4e6, flops = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z;
+    const uint32_t lanes = caps->subgroup_size, most = flops < few && !any_size ? (c->tm + 1) / 2 : c->tm;
+    uint32_t tm = power_of_two(tuff_ceil_div(gemm->m, lanes), most), tn = flops < many || gemm->n <= 4 * lanes ? 1 : c->tn;
     while (!(any_size && gemm->n > 1) && tn * tm > 1 &&
            tuff_ceil_div(gemm->m, tm * lanes) * tuff_ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
         *(tn > 1 ? &tn : &tm) /= 2;
@@ -156,12 +146,13 @@ static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *
 {
     /* MATVEC: the matrix is b, or a where b is few columns */
     bool few = gemm->m <= MOST_FEW || gemm->n <= MOST_FEW, fast = of_a(gemm) ? gemm->a_k_fast : gemm->b_k_fast;
-    uint32_t layout = gemm->op != TUFF_GEMM_MATMUL || gemm->bytes ? WORDS
-                      : gemm->a_k_fast                            ? gemm->b_k_fast ? NT : NN
-                      : gemm->b_k_fast                            ? TT
-                                                                  : TN;
-    if (layout != WORDS && gemm->halves) layout |= TUFF_GEMM_HALVES;
-    if (layout != WORDS && few) layout |= fast ? FAST : SLOW;
+    uint32_t layout = gemm->op != TUFF_GEMM_MATMUL ? WORDS
+                      : gemm->bytes                ? BYTES
+                      : gemm->a_k_fast             ? gemm->b_k_fast ? NT : NN
+                      : gemm->b_k_fast             ? TT
+                                                   : TN;
+    if (layout & MATMUL && gemm->halves) layout |= TUFF_GEMM_HALVES;
+    if (layout & MATMUL && few) layout |= fast ? FAST : SLOW;
     for (const struct choice *c = choices;; c++) {
         if (!takes(caps, c, layout, gemm->bytes)) continue;
         const struct tile t = c->row.family == TUFF_FAMILY_SHUFFLE ? shuffle_tile(caps, c, gemm, any_size)

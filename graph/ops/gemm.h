@@ -7,8 +7,9 @@
 
 enum tuff_gemm_op { TUFF_GEMM_MATMUL, TUFF_GEMM_CONV, TUFF_GEMM_INPUT_GRAD, TUFF_GEMM_WEIGHT_GRAD }; /* GEMM_OP */
 
-/* Bits of families.def, T: transposed; WORDS: operands are gathered word by word; FAST, SLOW: of few
- * rows or columns, the other operand's k being its fast axis or not. Asked for, in no row: HALVES, of operands that are stored as f16. */
+/* Bits of families.def, T: transposed; BYTES: products of i8; WORDS: convolutions, gathered word by word; FAST, SLOW, beside one
+ * of the others: of few rows or columns, the other operand's k being its fast axis or not. Asked for beside one of these, in no row: HALVES,
+ * of operands that are stored as f16. */
 enum tuff_gemm_layout {
     TUFF_GEMM_NN = 1,
     TUFF_GEMM_NT = 2,
@@ -17,7 +18,8 @@ enum tuff_gemm_layout {
     TUFF_GEMM_WORDS = 16,
     TUFF_GEMM_FAST = 32,
     TUFF_GEMM_SLOW = 64,
-    TUFF_GEMM_HALVES = 128
+    TUFF_GEMM_HALVES = 128,
+    TUFF_GEMM_BYTES = 256
 };
 
 /* c[z,m,n] = sum_k a[z,m,k] b[z,k,n] */
@@ -35,7 +37,7 @@ struct tuff_gemm {
  * TUFF_ERR_UNSUPPORTED where a count passes 2^32 - 1. */
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call);
 
-/* The row of families.def for a large product of a layout. */
+/* The row of families.def for a large product of a layout (bits of families.def). */
 const struct tuff_family_row *tuff_gemm_row(const struct tuff_caps *caps, uint32_t layout);
 
 /* Parts of k that a product is computed in, by the class and sizes alone; 1: it is computed at once. */

@@ -52,7 +52,7 @@ def main():
         source = "; ".join(sorted(devices[of])) + ": tuff-tune"
         macro = MACROS.get(operator)
         if macro:
-            print(f'{macro}({name}, ANY_LAYOUT, {family}, {numbers[0]}, {numbers[1]}, 0, 0, 4, 0, MEASURED, {json.dumps(source)})')
+            print(f'{macro}({name}, MATMUL | WORDS, {family}, {numbers[0]}, {numbers[1]}, 0, 0, 4, 0, MEASURED, {json.dumps(source)})')
         else:
             print(f"/* {operator} of {name}: {family} {sizes} ({source}) */")
 
