@@ -269,6 +269,8 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
                                      tuff_dtype_name(g->values[in[i]].type.dtype));
     }
     if (tuff_op_types(g, op, in, in_count, attrs, types) != TUFF_OK) return 0;
+    tuff_val equal = g->equal ? g->equal(g->copies, op, in, in_count, attrs) : 0;
+    if (equal) return equal;
     struct tuff_value value = {.op = op, .in_count = in_count, .type = types[0]};
     if (in_count) value.in = tuff_arena_copy(&g->arena, in, in_count * sizeof *in);
     if (op->attrs_bytes) value.attrs = tuff_attrs_copy(&g->arena, op, attrs);

@@ -47,6 +47,8 @@ struct tuff_stretch {
     tuff_val begin, end;
 };
 
+struct tuff_work; /* graph/compile/compile.h */
+
 struct tuff_graph {
     struct tuff_context *context; /* [borrowed] */
     atomic_uint references;       /* its maker's, of sessions and of trainers */
@@ -69,7 +71,11 @@ struct tuff_graph {
     const struct tuff_caps
         *caps; /* of a compiler's copy, whose kernels give f32 for packed floats, which it casts; else NULL */
     enum tuff_dtype precision; /* of such a copy: tuff_compile_params.precision */
-    tuff_status status;        /* first failure; sticky */
+    /* of such a copy, while it is made: the value that computes the same, or 0; NULL: equal values stay apart */
+    tuff_val (*equal)(struct tuff_work *copies, const struct tuff_op *op, const tuff_val *in, uint32_t count,
+                      const void *attrs);
+    struct tuff_work *copies;
+    tuff_status status; /* first failure; sticky */
     struct tuff_error error;
 };
 

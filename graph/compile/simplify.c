@@ -226,8 +226,7 @@ static tuff_val simpler(struct tuff_work *w, const struct tuff_value *old, const
     if (!v && old->op->simpler) v = old->op->simpler(w->g, old, in);
     if (v && !same_type(w, old, v)) v = 0;
     if (!v) v = fold_uniform(w, old, in);
-    if (!v) v = fold_constants(w, old, in);
-    return v ? v : find_equal(w, old->op, in, old->in_count, old->attrs);
+    return v ? v : fold_constants(w, old, in);
 }
 
 /* More operands than a launch has buffers for are taken in parts, as a concat of concats. Not a matter of speed: never off. */
@@ -549,6 +548,8 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
     TUFF_TRY(tuff_graph_create(w->context, &w->g, w->error));
     w->g->caps = w->params->caps;
     w->g->precision = w->params->precision;
+    if (!(w->params->debug & TUFF_DEBUG_NOSIMPLIFY)) w->g->equal = find_equal;
+    w->g->copies = w;
     mark_needed(g, w->params->outputs, outputs, needed);
     TUFF_TRY(tuff_choose_halves(w, needed));
     for (tuff_val v = 1; v < g->count; v++) {
@@ -563,6 +564,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
         if (!map[v]) return tuff_graph_finish(w->g, w->error);
     }
     for (uint32_t i = 0; i < outputs; i++) w->outputs[i] = map[w->params->outputs[i]];
+    w->g->equal = NULL;
     TUFF_TRY(narrow_constants(w));
     TUFF_TRY(map_stations(w));
     return list_values(w, needed);

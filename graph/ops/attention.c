@@ -380,14 +380,25 @@ static bool compose(struct tuff_graph *g, const struct tuff_value *value, const 
     return tuff_graph_ok(g);
 }
 
+/* exp(s - lse) of the scores s; the forward pass's weights where lse is theirs, so that a compiler keeps these alone. */
+static tuff_val weights_again(const struct made *m, tuff_val s)
+{
+    struct tuff_graph *g = m->g;
+    tuff_val lse = m->in[LSE], own = 0, weights = 0;
+    bool given = !g->equal || tuff_op_is_given(g->values[lse].op);
+    if (!given) weights = weights_of(g, s, &own);
+    if (own == lse && own) return weights;
+    lse = tuff_finite(g, tuff_reshape(g, lse, TUFF_SHAPE(m->z.b, m->z.h, m->z.t, 1)));
+    return tuff_exp(g, tuff_sub(g, s, lse));
+}
+
 /* ds / scale, and the weights as an operand, of lse and dot; in 16 bits these are what both read, so that nothing else is kept. */
 static tuff_val slopes(const struct made *m, tuff_val *weights)
 {
     struct tuff_graph *g = m->g;
     const struct tuff_shape column = TUFF_SHAPE(m->z.b, m->z.h, m->z.t, 1);
-    tuff_val s = scores(m), lse = tuff_finite(g, tuff_reshape(g, m->in[LSE], column));
-    tuff_val dp = products(m, GY, V, m->z.e);
-    *weights = as_operand(m, tuff_exp(g, tuff_sub(g, s, lse)));
+    tuff_val s = scores(m), dp = products(m, GY, V, m->z.e);
+    *weights = as_operand(m, weights_again(m, s));
     tuff_val w = tuff_cast(g, *weights, TUFF_F32), far = tuff_sub(g, dp, tuff_reshape(g, m->in[DOT], column));
     return tuff_mul(g, w, far);
 }
