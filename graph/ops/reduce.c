@@ -357,11 +357,13 @@ struct parts {
     uint32_t axis, count, part, rest; /* count parts of `part` elements, then one of `rest` */
 };
 
-/* 2^15 terms of few results occupy few workgroups, 2^17 some drivers do not count (tuff_lower_rounds): parts of at most 4096. */
-static bool take_parts(const struct tuff_shape *shape, uint32_t axes, struct parts *p)
+/* 2^15 terms of few results occupy few workgroups, 2^17 some drivers do not count (tuff_lower_rounds): parts of at most 4096. A processor
+ * takes 2^17 of several results whole: as a row that a group goes over in rounds it is read from a cache, not from memory again. */
+static bool take_parts(const struct tuff_caps *caps, const struct tuff_shape *shape, uint32_t axes, struct parts *p)
 {
     uint64_t n = reduced_count(shape, axes), outputs = tuff_shape_count(shape) / n;
-    bool is_long = n >= 1u << 17 || (n >= 1u << 15 && outputs == 1);
+    bool several = caps && caps->kind == TUFF_DEVICE_SOFTWARE && outputs >= 8;
+    bool is_long = n >= (1u << 17) + several || (n >= 1u << 15 && outputs == 1);
     *p = (struct parts){0};
     for (uint32_t i = 0; i < shape->rank; i++)
         if ((axes >> i & 1) && (!(axes >> p->axis & 1) || shape->dim[i] > shape->dim[p->axis])) p->axis = i;
@@ -387,7 +389,7 @@ static tuff_val sum_in_parts(struct tuff_graph *g, tuff_val x, uint32_t axes, en
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     struct parts p;
-    if (!take_parts(&shape, axes, &p)) return add_reduce(g, &tuff_op_sum, x, axes, keep);
+    if (!take_parts(g->caps, &shape, axes, &p)) return add_reduce(g, &tuff_op_sum, x, axes, keep);
     uint32_t below = (1u << p.axis) - 1, parts_axis = 0;
     for (uint32_t i = 0; i < p.axis; i++) parts_axis += !(axes >> i & 1);
     uint32_t inner = (axes & below) | 1u << (p.axis + 1) | ((axes & ~(below | 1u << p.axis)) << 1); /* not that of parts */
@@ -405,8 +407,8 @@ static tuff_val sum_expand(struct tuff_graph *g, const struct tuff_value *value,
     const struct tuff_reduce_attrs *attrs = value->attrs;
     struct tuff_shape shape = tuff_type_of(g, in[0]).shape;
     struct parts p;
-    /* the same parts everywhere: few bits differ between devices */
-    return take_parts(&shape, attrs->axes, &p) ? sum_in_parts(g, in[0], attrs->axes, (enum tuff_keep)attrs->keep) : 0;
+    return take_parts(g->caps, &shape, attrs->axes, &p) ? sum_in_parts(g, in[0], attrs->axes, (enum tuff_keep)attrs->keep)
+                                                        : 0;
 }
 
 /* The position in each part, then among the parts' best elements; of equal ones the first, as in one stage. */
@@ -415,7 +417,7 @@ static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value,
     const struct tuff_reduce_attrs *attrs = value->attrs;
     struct tuff_shape shape = tuff_type_of(g, in[0]).shape;
     struct parts p;
-    if (!take_parts(&shape, attrs->axes, &p)) return 0;
+    if (!take_parts(g->caps, &shape, attrs->axes, &p)) return 0;
     int axis = (int)p.axis;
     tuff_val rows = whole_parts(g, in[0], &p), in_part = add_reduce(g, value->op, rows, 2u << axis, TUFF_KEEP_AXES);
     tuff_val best = tuff_gather_elements(g, rows, in_part, axis + 1);
