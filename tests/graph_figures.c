@@ -324,6 +324,113 @@ static void test_splits(struct figures_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Launches that bind the slot of this name so. */
+static uint32_t launches_with(const struct tuff_plan *plan, const char *name, enum tuff_access access)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        bool binds = false;
+        for (uint32_t k = 0; k < plan->launches[i].binding_count; k++) {
+            const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[i].binding_first + k];
+            binds = binds || (binding->access & access && !strcmp(plan->slots[binding->slot].name, name));
+        }
+        found += binds;
+    }
+    return found;
+}
+
+static void compile_step(struct figures_test *t, struct tuff_graph *g, tuff_val loss,
+                         const struct tuff_optimizer_params *rule, const struct tuff_caps *caps,
+                         struct tuff_compiled *compiled)
+{
+    tuff_val outputs[1 + TUFF_OPTIMIZER_UPDATES] = {loss};
+    struct tuff_optimizer optimizer;
+    struct tuff_error error = {0};
+    tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, rule, &optimizer);
+    for (uint32_t i = 0; i < optimizer.update_count; i++) outputs[1 + i] = optimizer.updates[i];
+    const struct tuff_compile_params params = {
+        .graph = g, .outputs = outputs, .output_count = 1 + optimizer.update_count, .caps = caps, .debug = TUFF_DEBUG_CHECK};
+    tuff_status status = tuff_compile(&params, compiled, &error);
+    if (!check(t, status == TUFF_OK, "a step: %s: %s", tuff_status_name(status), error.message)) abort();
+}
+
+/* y = relu(norm(conv x)): its gradient is the norm's, which reads what y is made of anyway, and so y is read by the products behind it alone;
+ * with a residual it would have to be read as well. */
+static void test_again(struct figures_test *t)
+{
+    const struct tuff_optimizer_params sgd = tuff_optimizer_defaults(TUFF_SGD, 0.1);
+    for (int residual = 0; residual < 2; residual++) {
+        struct tuff_graph *g = graph_fresh(t->context);
+        struct tuff_caps caps = graph_caps(0);
+        struct tuff_compiled compiled;
+        const struct tuff_shape c = TUFF_SHAPE(16);
+        const struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}};
+        tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(4, 16, 12, 12));
+        tuff_val mean = tuff_state(g, "mean", TUFF_F32, c, (struct tuff_init){0}),
+                 var = tuff_state(g, "var", TUFF_F32, c, (struct tuff_init){0});
+        tuff_val h = tuff_conv2d(g, x, param(g, "w1", TUFF_SHAPE(16, 16, 3, 3)), 0, same);
+        tuff_val gamma = param(g, "gamma", c), beta = param(g, "beta", c);
+        h = tuff_batch_norm_train(g, h, gamma, beta, mean, var, 1e-5, 0.1).y;
+        if (residual) h = tuff_add(g, h, x);
+        tuff_val y = tuff_named(g, tuff_relu(g, h), "y");
+        tuff_val z = tuff_conv2d(g, y, param(g, "w2", TUFF_SHAPE(16, 16, 3, 3)), 0, same);
+        compile_step(t, g, tuff_mean(g, tuff_square(g, z), 0, TUFF_DROP_AXES), &sgd, &caps, &compiled);
+        expect(t, "relu of a norm", residual ? "readers of y with a residual" : "readers of y", residual ? 3 : 2,
+               launches_with(&compiled.plan, "y", TUFF_READ));
+        tuff_plan_finish(&compiled.plan);
+        tuff_graph_destroy(g);
+    }
+}
+
+/* A vector of parameters that takes several bindings: its update goes over it once, part by part, and so does the sum of squares. */
+static void test_split_update(struct figures_test *t)
+{
+    struct tuff_optimizer_params adam = tuff_optimizer_defaults(TUFF_ADAM, 0.1);
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_caps caps = graph_caps(0);
+    struct tuff_compiled compiled;
+    struct tuff_plan_figures f;
+    struct tuff_error error = {0};
+    enum { N = 1 << 16, PART = (65536 - 256) / 4 / 256 * 256, PARTS = (N + PART - 1) / PART };
+    adam.clip_norm = 1;
+    caps.max_storage_buffers = 16;
+    caps.max_storage_range = 65536;
+    tuff_val x = input(g, "x", 64, 64), w = param(g, "w", TUFF_SHAPE(N));
+    tuff_val loss = tuff_mean(g, tuff_square(g, w), 0, TUFF_DROP_AXES);
+    loss = tuff_add(g, loss, tuff_mean(g, x, 0, TUFF_DROP_AXES));
+    compile_step(t, g, loss, &adam, &caps, &compiled);
+    expect(t, "a split update", "launches of the momentum", PARTS,
+           launches_with(&compiled.plan, "optimizer/momentum", TUFF_WRITE));
+    expect(t, "a split update", "launches of the variance", PARTS,
+           launches_with(&compiled.plan, "optimizer/variance", TUFF_READ));
+    expect(t, "a split update", "launches of the parameters", PARTS,
+           launches_with(&compiled.plan, "parameters", TUFF_WRITE));
+    if (tuff_figures_of(&compiled.plan, compiled.output_slots[0], 1, t->context, &f, &error) != TUFF_OK) abort();
+    /* the update moves 7 vectors; w is read twice, its gradient written, and read by the norm */
+    check(t, f.bytes_read + f.bytes_written < 12 * N * 4, "a split update moves %llu bytes of %u in all",
+          (unsigned long long)(f.bytes_read + f.bytes_written), (unsigned)(N * 4));
+    tuff_plan_finish(&compiled.plan);
+    tuff_graph_destroy(g);
+}
+
+/* Attention by products of matrices: two forward, and four backward, which find the weights that are there. */
+static void test_attention(struct figures_test *t)
+{
+    const struct tuff_optimizer_params sgd = tuff_optimizer_defaults(TUFF_SGD, 0.1);
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_caps caps = graph_caps(2);
+    struct tuff_compiled compiled;
+    const struct tuff_shape shape = TUFF_SHAPE(2, 4, 24, 16);
+    tuff_val q = param(g, "q", shape), k = param(g, "k", shape), v = param(g, "v", shape);
+    tuff_val y = tuff_attention(g, q, k, v, (struct tuff_attention_params){.causal = true});
+    compile_step(t, g, tuff_mean(g, tuff_square(g, y), 0, TUFF_DROP_AXES), &sgd, &caps, &compiled);
+    uint32_t products = 0;
+    for (uint32_t i = 0; i < compiled.plan.launch_count; i++) products += compiled.plan.launches[i].product;
+    expect(t, "attention", "products", 6, products);
+    tuff_plan_finish(&compiled.plan);
+    tuff_graph_destroy(g);
+}
+
 int main(void)
 {
     struct figures_test t = {.failures = 0};
@@ -337,6 +444,9 @@ int main(void)
     test_two_places(&t);
     test_barriers(&t);
     test_splits(&t);
+    test_again(&t);
+    test_split_update(&t);
+    test_attention(&t);
     test_networks(&t);
     printf("graph_figures: %u failures\n", t.failures);
     tuff_context_destroy(t.context);

@@ -66,7 +66,8 @@ TUFF_MUST_CHECK tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32
 TUFF_MUST_CHECK tuff_status tuff_count_barriers(const struct tuff_plan *plan, struct tuff_context *context, uint32_t *least,
                                                 struct tuff_error *error);
 /* A line for each of these, as tuff_plan_barriers has them. */
-TUFF_MUST_CHECK tuff_status tuff_print_barriers(const struct tuff_plan *plan, struct tuff_text *text, struct tuff_error *error);
+TUFF_MUST_CHECK tuff_status tuff_print_barriers(const struct tuff_plan *plan, struct tuff_text *text,
+                                                struct tuff_error *error);
 
 /* ---- shared by the passes ------------------------------------------------------------------------------------------------- */
 
@@ -195,6 +196,8 @@ static inline uint32_t tuff_more_results(const struct tuff_work *w, const struct
 }
 /* May the launch of a kernel store this type? Several invocations may write one word only where memory has 16 bits. */
 bool tuff_kernel_stores(const struct tuff_work *w, enum tuff_dtype dtype);
+/* Adds to the group's reads what computing v needs from memory; identity: at v's own elements, as far as is known. */
+TUFF_MUST_CHECK tuff_status tuff_collect_reads(struct tuff_work *w, struct tuff_group *group, tuff_val v, bool identity);
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);
 /* A group of kernel v. */

@@ -151,8 +151,7 @@ static tuff_status add_read(struct tuff_work *w, struct tuff_group *group, tuff_
     return TUFF_OK;
 }
 
-/* Adds what computing v needs from memory. */
-static tuff_status collect_inputs(struct tuff_work *w, struct tuff_group *group, tuff_val v, bool identity)
+tuff_status tuff_collect_reads(struct tuff_work *w, struct tuff_group *group, tuff_val v, bool identity)
 {
     const struct tuff_value *value = val(w, v);
     identity = identity && keeps_order(value->op);
@@ -160,12 +159,21 @@ static tuff_status collect_inputs(struct tuff_work *w, struct tuff_group *group,
         if (!value->in[i]) continue;
         tuff_val in = tuff_strip_same(w, value->in[i]);
         bool there = tuff_in_memory(w, in);
-        TUFF_TRY(there ? add_read(w, group, in, identity) : collect_inputs(w, group, in, identity));
+        TUFF_TRY(there ? add_read(w, group, in, identity) : tuff_collect_reads(w, group, in, identity));
     }
     return TUFF_OK;
 }
 
 static const char LATER[] = "it also needs results that come later";
+
+/* Buffers for what a group reads or writes. A pointwise one goes by parts through what it has at its own elements alone. */
+static uint32_t buffers_for(const struct tuff_work *w, const struct tuff_group *group, tuff_val v, bool own)
+{
+    const struct tuff_type *type = &val(w, v)->type;
+    bool parts = own && !group->kernel && !w->params->plain && !tuff_is_blocks(type->dtype) &&
+                 tuff_shape_count(&type->shape) == tuff_shape_count(&val(w, group->members[0])->type.shape);
+    return parts ? 1 : tuff_windows(w, type);
+}
 
 /* Buffers that the group binds. Results of further reductions count, too: whoever comes later may read them. */
 static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_group *group)
@@ -173,8 +181,9 @@ static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_group *g
     uint32_t count = group->kernel ? tuff_windows(w, &val(w, group->kernel)->type) : 0;
     for (uint32_t i = 1; i <= tuff_more_results(w, group); i++) count += tuff_windows(w, &val(w, group->kernel + i)->type);
     for (uint32_t i = 1; i < group->stage_count; i++) count += tuff_windows(w, &val(w, group->stages[i].value)->type);
-    for (uint32_t i = 0; i < group->member_count; i++) count += tuff_windows(w, &val(w, group->members[i])->type);
-    for (uint32_t i = 0; i < group->read_count; i++) count += tuff_windows(w, &val(w, group->reads[i].value)->type);
+    for (uint32_t i = 0; i < group->member_count; i++) count += buffers_for(w, group, group->members[i], true);
+    for (uint32_t i = 0; i < group->read_count; i++)
+        count += buffers_for(w, group, group->reads[i].value, group->reads[i].identity);
     return count;
 }
 
@@ -202,11 +211,17 @@ static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, 
                 return "it also reads elements of that result at other places";
             continue;
         }
-        bool known = false;
-        for (uint32_t k = 0; k < group->read_count; k++) known = known || group->reads[k].value == needs->reads[i].value;
-        if (!known) more += tuff_windows(w, &val(w, needs->reads[i].value)->type);
+        tuff_val read = needs->reads[i].value;
+        bool own = needs->reads[i].identity;
+        uint32_t known = 0;
+        for (uint32_t k = 0; k < group->read_count; k++)
+            if (group->reads[k].value == read) {
+                known = buffers_for(w, group, read, group->reads[k].identity);
+                own = own && group->reads[k].identity;
+            }
+        more += buffers_for(w, group, read, own) - known;
     }
-    if (buffers_of(w, group) + more + tuff_windows(w, type) > limit)
+    if (buffers_of(w, group) + more + buffers_for(w, group, v, true) > limit)
         return "more buffers than a launch may bind would be needed";
     struct reach reach = start_reach(w, at);
     for (uint32_t i = 0; i < needs->read_count; i++)
@@ -429,7 +444,7 @@ tuff_status tuff_group_root(struct tuff_work *w, tuff_val v)
     struct tuff_group needs = {0};
     uint32_t at;
     tuff_val since = earliest(w, v);
-    TUFF_TRY(collect_inputs(w, &needs, v, true));
+    TUFF_TRY(tuff_collect_reads(w, &needs, v, true));
     const char *why = alone ? why_alone(w, v) : NULL, *refused;
     if (!alone) {
         TUFF_TRY(join_row(w, &needs, v, since, &at));
@@ -457,11 +472,11 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
     bool row = value->op->reduces && !tuff_is_unfused(w);
     tuff_val in = row ? tuff_strip_same(w, value->in[0]) : 0;
     if (!row)
-        TUFF_TRY(collect_inputs(w, &needs, v, false));
+        TUFF_TRY(tuff_collect_reads(w, &needs, v, false));
     else if (tuff_in_memory(w, in))
         TUFF_TRY(add_read(w, &needs, in, true));
     else
-        TUFF_TRY(collect_inputs(w, &needs, in, true));
+        TUFF_TRY(tuff_collect_reads(w, &needs, in, true));
     if (row) {
         TUFF_TRY(join_row(w, &needs, v, earliest(w, v), &at));
         if (at != UINT32_MAX) return TUFF_OK;

@@ -521,13 +521,13 @@ static tuff_status narrow_constants(struct tuff_work *w)
     return TUFF_OK;
 }
 
-/* Copies of outputs are added in fuse.c and order.c, of packed values in fuse.c. */
+/* Copies of outputs are added in fuse.c and order.c, of packed values and of what is computed again in fuse.c. */
 static tuff_status list_values(struct tuff_work *w, const bool *needed)
 {
     const struct tuff_graph *g = w->params->graph;
     uint32_t room = w->g->count + 2 * w->params->output_count + 1;
     for (tuff_val v = 1; v < w->g->count; v++)
-        if (val(w, v)->op->kind == TUFF_KIND_PACK) room += val(w, v)->in_count;
+        room += val(w, v)->op->kind == TUFF_KIND_PACK ? val(w, v)->in_count : val(w, v)->op->class == TUFF_CLASS_KERNEL;
     w->value_room = room;
     w->values = tuff_arena_alloc(w->arena, room * sizeof *w->values);
     if (!w->values) return tuff_fail_memory(w->context, w->error);
