@@ -19,7 +19,10 @@ if command -v python3 > /dev/null 2>&1; then
     while read -r begin; do grep -qF "$begin" graph/ops/families.def || fail "the table has no row that begins with $begin"; done < "$work/begins"
 fi
 ends 2 "which networks" -n 1
-ends 2 "no net is called" nothing
+ends 2 "no net is called" mlp nothing
+ends 2 "--batch is a whole number of 1 to 4096, not" mlp -b 2x
+ends 2 "--runs is a whole number" mlp -n -1
+ends 1 "/nowhere" mlp -o /nowhere/tuning.txt
 ends 1 "model.onnx" /nowhere/model.onnx
 printf 'tuff-tuning 1\ndevice 1 2 3 4 "x"\nmatmul f32 8x8 f32 8x8 #0 = shuffel 4\n' > "$work/bad.txt"
 TUFF_TUNING="$work/bad.txt" "$program" mlp -n 1 -o "$work/again.txt" > "$work/output" 2>&1 && fail "a damaged tuning file is taken"

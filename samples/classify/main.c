@@ -55,13 +55,7 @@ static const char help[] =
 
 #define wrong(...) wrong_use("tuff-classify", __VA_ARGS__)
 
-static uint32_t whole(const char *option, const char *text, uint32_t least, uint32_t most)
-{
-    char *end = NULL;
-    unsigned long value = text[0] == '-' ? 0 : strtoul(text, &end, 10);
-    if (!end || end == text || *end || value < least || value > most) wrong("--%s cannot be \"%s\"", option, text);
-    return (uint32_t)value;
-}
+#define whole(...) option_whole("tuff-classify", __VA_ARGS__)
 
 static double part_of(const char *option, const char *text)
 {

@@ -27,6 +27,15 @@ int option_among(const char *program, const char *option, const char *text, cons
     return i;
 }
 
+uint32_t option_whole(const char *program, const char *option, const char *text, uint32_t least, uint32_t most)
+{
+    char *end = NULL;
+    unsigned long value = text[0] == '-' ? 0 : strtoul(text, &end, 10);
+    if (!end || end == text || *end || value < least || value > most)
+        wrong_use(program, "--%s is a whole number of %u to %u, not \"%s\"", option, (unsigned)least, (unsigned)most, text);
+    return (uint32_t)value;
+}
+
 tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...)
 {
     va_list arguments;

@@ -8,6 +8,8 @@
 void wrong_use(const char *program, const char *format, ...) TUFF_PRINTF(2, 3);
 /* The place of a text among names that NULL ends; wrong use where it is none of them. */
 int option_among(const char *program, const char *option, const char *text, const char *const *names);
+/* A whole number of least .. most; wrong use where it is none. */
+uint32_t option_whole(const char *program, const char *option, const char *text, uint32_t least, uint32_t most);
 
 /* Fills the error; returns its status. */
 tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);

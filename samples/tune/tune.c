@@ -1,7 +1,9 @@
 /* tune.c - tuff-tune: measures the ways in which a device can do the works of networks, and writes the winners as a tuning file. */
 #include "nets.h"
 #include "program.h"
+#include "refuse.h"
 #include "text.h"
+#include "whole.h"
 
 #include <tuff/tuff.h>
 
@@ -33,9 +35,9 @@ struct tune {
     struct tuff_device *device;
     uint32_t batch, runs, works, won;
     double standard_ns, winner_ns;
-    FILE *report;   /* NULL: none */
-    char *rows;     /* [owned] of all networks, without their heads */
-    char head[600]; /* two lines */
+    struct whole report; /* without a stream where none is wanted */
+    char *rows;          /* [owned] of all networks, without their heads */
+    char head[600];      /* two lines */
 };
 
 static int complain(const char *what, const struct tuff_error *error)
@@ -49,6 +51,7 @@ static int complain(const char *what, const struct tuff_error *error)
 static void print_result(void *user, const struct tuff_tune_result *result)
 {
     struct tune *t = user;
+    FILE *report = t->report.stream;
     bool won = strcmp(result->standard, result->winner) != 0;
     printf("  %-64s %3u x %-16s %9.1f us", result->work, result->launches, result->standard, result->standard_ns * 1e-3);
     if (won)
@@ -59,16 +62,16 @@ static void print_result(void *user, const struct tuff_tune_result *result)
     t->standard_ns += result->standard_ns;
     t->winner_ns += result->winner_ns;
     t->won += won;
-    if (t->report) {
-        fprintf(t->report, "%s\n  {\"work\": ", t->works ? "," : "");
-        text_to_json(t->report, result->work);
-        fprintf(t->report,
+    if (report) {
+        fprintf(report, "%s\n  {\"work\": ", t->works ? "," : "");
+        text_to_json(report, result->work);
+        fprintf(report,
                 ", \"launches\": %u, \"standard\": \"%s\", \"winner\": \"%s\", \"standard_ns\": %.0f, \"winner_ns\": %.0f, "
                 "\"ways\": {",
                 result->launches, result->standard, result->winner, result->standard_ns, result->winner_ns);
         for (uint32_t i = 0; i < result->ways; i++)
-            fprintf(t->report, "%s\"%s\": %.0f", i ? ", " : "", result->way[i].text, result->way[i].ns);
-        fprintf(t->report, "}}");
+            fprintf(report, "%s\"%s\": %.0f", i ? ", " : "", result->way[i].text, result->way[i].ns);
+        fprintf(report, "}}");
     }
     t->works++;
 }
@@ -170,24 +173,26 @@ static bool ends_with(const char *text, const char *end)
     return length > tail && !strcmp(text + length - tail, end);
 }
 
+/* The net of a name, which ":train" may follow; NULL: none is called so. */
+static const struct zoo_net *net_of(const char *name, bool *training)
+{
+    char net[64];
+    *training = ends_with(name, ":train");
+    snprintf(net, sizeof net, "%.*s", (int)(strlen(name) - (*training ? 6 : 0)), name);
+    return zoo_net_find(net);
+}
+
+static bool is_file(const char *name) { return ends_with(name, ".onnx") || ends_with(name, ".tuff"); }
+
 static int tune_named(struct tune *t, const char *name)
 {
     struct tuff_error error = {0};
-    tuff_status status;
-    char net[64];
-    bool training = ends_with(name, ":train");
-    snprintf(net, sizeof net, "%.*s", (int)(strlen(name) - (training ? 6 : 0)), name);
+    bool training;
+    const struct zoo_net *net = net_of(name, &training);
     printf("%s\n", name);
-    if (ends_with(name, ".onnx"))
-        status = tune_onnx(t, name, &error);
-    else if (ends_with(name, ".tuff"))
-        status = tune_model(t, name, &error);
-    else if (zoo_net_find(net))
-        status = tune_net(t, zoo_net_find(net), training, &error);
-    else {
-        fprintf(stderr, "tuff-tune: no net is called \"%s\" (--list), and it is no .onnx or .tuff file\n", name);
-        return 2;
-    }
+    tuff_status status = !is_file(name)             ? tune_net(t, net, training, &error)
+                         : ends_with(name, ".onnx") ? tune_onnx(t, name, &error)
+                                                    : tune_model(t, name, &error);
     return status == TUFF_OK ? 0 : complain(name, &error);
 }
 
@@ -196,48 +201,53 @@ static int tune_named(struct tune *t, const char *name)
 static void begin_report(const struct tune *t)
 {
     const struct tuff_caps *caps = tuff_device_caps(t->device);
+    FILE *report = t->report.stream;
     struct tuff_caps_field field;
     const char *const texts[] = {"name", caps->name, "driver_name", caps->driver_name, "driver_info", caps->driver_info};
-    fprintf(t->report, "{\"tuff_tune\": 1, \"tuff_version\": \"%s\", \"class\": \"%s\"", tuff_version(),
+    fprintf(report, "{\"tuff_tune\": 1, \"tuff_version\": \"%s\", \"class\": \"%s\"", tuff_version(),
             tuff_device_class_name(tuff_class_of(caps)));
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i += 2) {
-        fprintf(t->report, ", \"%s\": ", texts[i]);
-        text_to_json(t->report, texts[i + 1]);
+        fprintf(report, ", \"%s\": ", texts[i]);
+        text_to_json(report, texts[i + 1]);
     }
-    fprintf(t->report, ",\n \"vendor_id\": %u, \"device_id\": %u, \"driver_id\": %u, \"driver_version\": %u, \"caps\": {",
+    fprintf(report, ",\n \"vendor_id\": %u, \"device_id\": %u, \"driver_id\": %u, \"driver_version\": %u, \"caps\": {",
             caps->vendor_id, caps->device_id, caps->driver_id, caps->driver_version);
     for (uint32_t i = 0; tuff_caps_field(i, &field); i++)
-        fprintf(t->report, "%s\"%s\": %llu", i ? ", " : "", field.name, (unsigned long long)tuff_caps_value(caps, &field));
-    fprintf(t->report, "},\n \"works\": [");
+        fprintf(report, "%s\"%s\": %llu", i ? ", " : "", field.name, (unsigned long long)tuff_caps_value(caps, &field));
+    fprintf(report, "},\n \"works\": [");
 }
 
-static int write_rows(const struct tune *t, const char *path)
+static tuff_status write_rows(const struct tune *t, const char *path, struct tuff_error *error)
 {
-    FILE *file = fopen(path, "wb");
-    bool written = file && fprintf(file, "%s%s", t->head, t->rows ? t->rows : "") > 0;
-    if (file && fclose(file) != 0) written = false;
-    if (!written) fprintf(stderr, "tuff-tune: %s cannot be written\n", path);
-    return written ? 0 : 1;
+    struct whole file;
+    if (!whole_begin(&file)) return refuse(error, TUFF_ERR_MEMORY, "out of memory");
+    fprintf(file.stream, "%s%s", t->head, t->rows ? t->rows : "");
+    return whole_write(&file, t->context, path, error);
 }
 
 static int tune_all(struct tune *t, char **names, int count, const char *output, const char *report)
 {
+    struct tuff_error error = {0};
     int status = 0;
-    if (report && !(t->report = fopen(report, "wb"))) {
-        fprintf(stderr, "tuff-tune: %s cannot be written\n", report);
-        return 1;
-    }
-    if (t->report) begin_report(t);
+    if (whole_try(t->context, (const char *const[]){output, report}, 2, &error) != TUFF_OK) return complain(NULL, &error);
+    if (report && !whole_begin(&t->report)) return complain("out of memory", &error);
+    if (report) begin_report(t);
     printf("%s\n", tuff_device_caps(t->device)->name);
     for (int i = 0; i < count && status == 0; i++) status = tune_named(t, names[i]);
-    if (t->report) {
-        fprintf(t->report, "\n ]}\n");
-        if (fclose(t->report) != 0) status = 1;
+    if (report) {
+        fprintf(t->report.stream, "\n ]}\n");
+        if (status != 0)
+            whole_drop(&t->report);
+        else if (whole_write(&t->report, t->context, report, &error) != TUFF_OK)
+            return complain(NULL, &error);
     }
     if (status != 0) return status;
-    printf("%u works, %u of them faster by another way; all of them took %.1f us, now %.1f us (%.2f)\n", t->works, t->won,
-           t->standard_ns * 1e-3, t->winner_ns * 1e-3, t->standard_ns > 0 ? t->winner_ns / t->standard_ns : 1);
-    return write_rows(t, output);
+    if (t->works == 0)
+        printf("no work of these has several ways on this device\n");
+    else
+        printf("%u works, %u of them faster by another way; all of them took %.1f us, now %.1f us (%.2f)\n", t->works,
+               t->won, t->standard_ns * 1e-3, t->winner_ns * 1e-3, t->standard_ns > 0 ? t->winner_ns / t->standard_ns : 1);
+    return write_rows(t, output, &error) == TUFF_OK ? 0 : complain(NULL, &error);
 }
 
 static int list_nets(void)
@@ -268,8 +278,8 @@ int main(int argc, char **argv)
         switch (option) {
         case 'o': output = optarg; break;
         case 'r': report = optarg; break;
-        case 'b': t.batch = (uint32_t)strtoul(optarg, NULL, 10); break;
-        case 'n': t.runs = (uint32_t)strtoul(optarg, NULL, 10); break;
+        case 'b': t.batch = option_whole("tuff-tune", "batch", optarg, 1, 4096); break;
+        case 'n': t.runs = option_whole("tuff-tune", "runs", optarg, 1, 10000); break;
         case 'd': device = optarg; break;
         case 'l': return list_nets();
         case 'h': fputs(usage, stdout); return 0;
@@ -277,9 +287,13 @@ int main(int argc, char **argv)
         default: fprintf(stderr, "(tuff-tune --help lists the options)\n"); return 2;
         }
     }
-    if (optind == argc) {
-        fprintf(stderr, "tuff-tune: which networks? (tuff-tune --help)\n");
-        return 2;
+    if (optind == argc) wrong_use("tuff-tune", "which networks?");
+    for (int i = optind; i < argc; i++) { /* before anything takes its time */
+        bool training;
+        const struct zoo_net *net = net_of(argv[i], &training);
+        if (!is_file(argv[i]) && !net)
+            wrong_use("tuff-tune", "no net is called \"%s\" (--list), and it is no .onnx or .tuff file", argv[i]);
+        if (!is_file(argv[i]) && training && !net->trains) wrong_use("tuff-tune", "%s is not trained", net->name);
     }
     tuff_options_from_env(&settings);
     if (tuff_context_create(&settings, &t.context, &error) != TUFF_OK) return complain(NULL, &error);
