@@ -6,11 +6,13 @@
 
 #include <stdio.h>
 
+static const char OFF[] = "off ";
 static const struct tuff_lines lines = {"families.txt",
                                         "# Families of kernels that computed wrong numbers, and kernels that computed right "
                                         "ones: device driver version processor, "
-                                        "version of Tuff, what was found, and the line's hash. Lines may be deleted.\n"};
-static const char OFF[] = "off ", RIGHT[] = "right ";
+                                        "version of Tuff, what was found, and the line's hash. Lines may be deleted.\n",
+                                        OFF};
+static const char RIGHT[] = "right ";
 
 /* Of the device and this version of Tuff, whose kernels they are. NULL: no memory. */
 static char *key_of(struct tuff_context *context, const struct tuff_caps *caps)

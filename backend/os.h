@@ -38,9 +38,9 @@ enum { TUFF_OS_ROOM_FILES = 8 };
 tuff_status tuff_os_try_write(struct tuff_context *context, const char *const *paths, const uint64_t *bytes, size_t count,
                               struct tuff_error *error);
 /* A file that one holder at a time has locked, until it unlocks it or its process ends; it exists as long. Held by another:
- * TUFF_ERR_USAGE, without a sentence. On file systems without locks it always succeeds. */
+ * TUFF_ERR_USAGE, without a sentence, after so many milliseconds. On file systems without locks it always succeeds. */
 struct tuff_os_lock;
-tuff_status tuff_os_lock(struct tuff_context *context, const char *path, struct tuff_os_lock **lock,
+tuff_status tuff_os_lock(struct tuff_context *context, const char *path, uint32_t wait_ms, struct tuff_os_lock **lock,
                          struct tuff_error *error);
 void tuff_os_unlock(struct tuff_os_lock *lock); /* NULL is legal */
 bool tuff_os_exists(const char *path);

@@ -325,7 +325,7 @@ static int take_lock(const char *path, int *file)
     return 0;
 }
 
-tuff_status tuff_os_lock(struct tuff_context *context, const char *path, struct tuff_os_lock **lock,
+tuff_status tuff_os_lock(struct tuff_context *context, const char *path, uint32_t wait_ms, struct tuff_os_lock **lock,
                          struct tuff_error *error)
 {
     size_t bytes = strlen(path) + 1;
@@ -333,7 +333,12 @@ tuff_status tuff_os_lock(struct tuff_context *context, const char *path, struct 
     if (!made) return tuff_fail_memory(context, error);
     made->context = context;
     memcpy(made->path, path, bytes);
+    static const struct timespec one = {.tv_nsec = 1000000};
     int taken = take_lock(path, &made->file), reason = errno;
+    for (; taken == 0 && wait_ms > 0; wait_ms--) {
+        nanosleep(&one, NULL);
+        taken = take_lock(path, &made->file), reason = errno;
+    }
     if (taken == 1) {
         *lock = made;
         return TUFF_OK;

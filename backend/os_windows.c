@@ -235,12 +235,16 @@ struct tuff_os_lock {
     HANDLE file;
 };
 
-tuff_status tuff_os_lock(struct tuff_context *context, const char *path, struct tuff_os_lock **lock,
+tuff_status tuff_os_lock(struct tuff_context *context, const char *path, uint32_t wait_ms, struct tuff_os_lock **lock,
                          struct tuff_error *error)
 {
     struct tuff_os_lock *made = tuff_alloc(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     *made = (struct tuff_os_lock){context, open_own(context, path)};
+    for (; made->file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION && wait_ms > 0; wait_ms--) {
+        Sleep(1);
+        made->file = open_own(context, path);
+    }
     if (made->file != INVALID_HANDLE_VALUE) {
         *lock = made;
         return TUFF_OK;

@@ -144,18 +144,46 @@ void tuff_lines_each(struct tuff_context *context, const struct tuff_lines *line
     tuff_free(context, file);
 }
 
+/* Of the lines at `at` those for which there is room, and this device's that stay. */
+static void keep_lines(struct tuff_text *text, const char *at, const struct tuff_lines *lines, const char *key)
+{
+    for (size_t length; *at; at += length) {
+        const size_t begin = strlen(key);
+        length = strcspn(at, "\n");
+        length += at[length] == '\n';
+        bool stays = lines->stays && !strncmp(at, key, begin) && !strncmp(at + begin, lines->stays, strlen(lines->stays));
+        if (text->length + length <= (stays ? TUFF_LINES_BYTES : TUFF_LINES_BYTES / 2)) tuff_text_append(text, at, length);
+    }
+}
+
+/* Held while the file is changed; NULL where another process does so for seconds, or nothing is kept. */
+static struct tuff_os_lock *hold(struct tuff_context *context, const char *name)
+{
+    struct tuff_context silent = quiet(context);
+    struct tuff_os_lock *lock = NULL;
+    struct tuff_text path = {.context = context};
+    char *file = folder_ready(context, "", true) ? path_of(context, "", name) : NULL;
+    if (file) tuff_text_add(&path, "%s.lock", file);
+    if (file && !path.failed) (void)!tuff_os_lock(&silent, path.data, 2000, &lock, NULL);
+    tuff_free(context, file);
+    tuff_text_finish(&path);
+    return lock;
+}
+
 void tuff_lines_add(struct tuff_context *context, const struct tuff_lines *lines, const char *key, const char *says)
 {
     void *file = NULL;
     size_t bytes = 0, head = strlen(lines->head);
     struct tuff_text text = {.context = context};
+    struct tuff_os_lock *lock = hold(context, lines->name);
     bool there = tuff_store_read(context, lines->name, TUFF_LINES_BYTES, &file, &bytes);
     tuff_text_add(&text, "%s", lines->head);
     add_line(&text, key, says, strlen(says));
     if (there && strncmp(file, lines->head, head) != 0) head = 0;
-    if (there && bytes < TUFF_LINES_BYTES / 2) tuff_text_append(&text, (const char *)file + head, bytes - head);
+    if (there) keep_lines(&text, (const char *)file + head, lines, key);
     const struct tuff_os_part part = {.data = text.data, .bytes = text.length};
     if (!text.failed) (void)!tuff_store_write(context, "", lines->name, &part, 1);
+    tuff_os_unlock(lock);
     tuff_free(context, file);
     tuff_text_finish(&text);
 }

@@ -19,10 +19,11 @@ bool tuff_store_read(struct tuff_context *context, const char *name, size_t limi
 bool tuff_store_write(struct tuff_context *context, const char *sub, const char *name, const struct tuff_os_part *parts,
                       size_t part_count);
 /* Text files of lines, each with its hash behind it: answers that were found by work, for a device, driver and processor. */
-enum { TUFF_LINES_BYTES = 1 << 16 }; /* a file that has grown to half of it begins again */
+enum { TUFF_LINES_BYTES = 1 << 16 }; /* of a file that has grown to half of it the oldest lines go */
 struct tuff_lines {
     const char *name; /* of the file */
-    const char *head; /* "# what it holds\n" */
+    const char *head;  /* "# what it holds\n" */
+    const char *stays; /* a device's own lines that say this stay, however old; NULL: none */
 };
 /* What the lines of a device begin with: everything that an answer depends on, and a space. */
 struct tuff_caps;
@@ -30,7 +31,7 @@ void tuff_lines_key(struct tuff_text *text, const struct tuff_caps *caps);
 /* Calls visit with what each whole line says behind this key, the newest first, until it returns false; else a changed line is told of. */
 void tuff_lines_each(struct tuff_context *context, const struct tuff_lines *lines, const char *key,
                      bool (*visit)(void *user, const char *says), void *user);
-/* Writes the file anew with a line before the others, whatever these are. Failure costs the work another time. */
+/* Writes the file anew with a line before the others, whatever these are; other processes wait. Failure costs the work another time. */
 void tuff_lines_add(struct tuff_context *context, const struct tuff_lines *lines, const char *key, const char *says);
 /* What a reader says of content that its hash does not fit, and of what becomes of it. */
 void tuff_store_damaged(struct tuff_context *context, const char *name);

@@ -20,7 +20,8 @@ enum {
 static const double TOO_LONG = 1.4;
 static const struct tuff_lines lines = {"tiles.txt",
                                         "# Tuff's choice of tiles, measured: device driver version processor class, and the "
-                                        "line's hash. Lines may be deleted.\n"};
+                                        "line's hash. Lines may be deleted.\n",
+                                        NULL};
 
 static const char *const names[TUFF_TILES_COUNT] = {"unknown", "avx2", "avx512"};
 static const char *const source_names[] = {"none", "option", "file", "probe", "processor"};

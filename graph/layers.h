@@ -38,7 +38,8 @@ struct tuff_attention_params {
     /* 0, or broadcast to [b, h, t, s]: bool, true where a row sees a column; or f32, added to the scaled products */
     tuff_val mask;
     /* 0, or i32 of one element: only the first `count` of the keys are there, of which the rows are the last t, so that with `causal` row i
-     * sees columns 0 .. count - t + i: for decoding into a cache of s keys. What lies behind them is not looked at. */
+     * sees columns 0 .. count - t + i: for decoding into a cache of s keys. What lies behind them weighs nothing, and must be finite where
+     * gradients, weights or dropout are asked for. */
     tuff_val count;
     double dropout; /* in [0, 1), of the weights: to be set in training alone; draws from tuff_rng_state */
 };

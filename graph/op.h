@@ -281,11 +281,17 @@ struct tuff_kernel_call {
     const char *note;     /* static text: why a better kernel of the library cannot be taken here; NULL: it is */
     const char *too_many; /* sticky: what did not fit; NULL: nothing */
 };
+/* Kernels of software devices; TUFF_CLASS may say otherwise. */
+static inline bool tuff_is_software(const struct tuff_caps *caps)
+{
+    return tuff_class_of(caps) == TUFF_DEVICE_CLASS_SOFTWARE;
+}
+
 struct tuff_lower {
     const struct tuff_caps *caps;
     const struct tuff_value *value;
     const struct tuff_type *in[8];
-    const struct tuff_value *constant[8]; /* operands whose elements the plan knows; NULL */
+    const struct tuff_value *constant[8]; /* operands that are constants; NULL */
     struct tuff_error *error;             /* or NULL */
     bool any_size;            /* constants of the kernel follow from roles alone where they can: tuff_executable_params */
     struct tuff_tuner *tuner; /* of tuff_pick (graph/tune.h); NULL: standard choices */

@@ -364,6 +364,7 @@ static tuff_status plan_only(struct tuff_device *device, const struct tuff_graph
     struct tuff_packed packed;
     TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
     TUFF_TRY(check_executable(graph->context, params, error));
+    TUFF_TRY(tuff_tuning_of_options(tuff_device_context(device), error));
     const struct tuff_caps caps = caps_for(device);
     const struct choosing by_rows = {tuff_device_context(device), NULL, NULL};
     return choose_plan(&caps, graph, NULL, params, without_compiler(graph->context), &by_rows, compiled, &packed, error);

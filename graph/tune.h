@@ -1,4 +1,4 @@
-/* tune.h - choices among kernels' constants: what tuning files say (struct tuff_tuning_row), and a tuner that tries them. Private.
+/* tune.h - choices among kernels' constants: what tuning files say (struct row), and a tuner that tries them. Private.
  *
  * A lowering that can do a work in several ways, all of which add the same terms in the same order, asks tuff_pick. So tuning changes no bit
  * of a result, and needs no place in checkpoints; what it does change is the plan, and so its hash. */

@@ -33,7 +33,7 @@ static tuff_status lock(struct tuff_folder *folder, struct tuff_error *error)
 {
     char *path = tuff_os_path_join(folder->context, folder->path, LOCK, NULL);
     if (!path) return tuff_fail_memory(folder->context, error);
-    tuff_status status = tuff_os_lock(folder->context, path, &folder->lock, error);
+    tuff_status status = tuff_os_lock(folder->context, path, 0, &folder->lock, error);
     tuff_free(folder->context, path);
     if (status != TUFF_ERR_USAGE) return status;
     return tuff_fail(folder->context, error, TUFF_ERR_FILE, "%s: another process is writing into this folder", folder->path);

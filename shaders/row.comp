@@ -85,7 +85,7 @@ LINE_uint row_bits(LINE_float v) { return floatBitsToUint(v); }
 LINE_float row_float(LINE_uint v) { return uintBitsToFloat(v); }
 LINE_int row_int(LINE_uint v) { return LINE_int(v); }
 #ifdef TREE
-shared LINE_uint parts[SIZE], places[SIZE];
+shared LINE_uint parts[SIZE];
 #ifdef COLUMNS
 const uint STEP = SIZE / LANES; /* parts of one row lie so far apart */
 uint row_part() { return gl_LocalInvocationID.x / STEP; }

@@ -305,6 +305,52 @@ static void test_others_at_once(struct store_test *t)
     close_context(t);
 }
 
+static const struct tuff_lines some_lines = {"lines.txt", "# lines\n", "off "};
+
+static bool count_line(void *user, const char *says)
+{
+    unsigned *counts = user;
+    counts[strncmp(says, "off ", 4) != 0]++;
+    return true;
+}
+
+/* Lines that processes add at once are all there; of too many the oldest go, and what is to stay stays. */
+static void test_lines(struct store_test *t)
+{
+    enum { PROCESSES = 4, EACH = 25, MORE = 700 };
+    static const char KEY[] = "a device 1 ";
+    unsigned counts[2] = {0, 0}, before;
+    pid_t children[PROCESSES];
+    char says[80];
+    clear(t);
+    open_context(t, t->folder);
+    tuff_lines_add(t->test.context, &some_lines, KEY, "off first for a reason");
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] != 0) continue;
+        for (int k = 0; k < EACH; k++) {
+            snprintf(says, sizeof says, "right %d of %d", k, i);
+            tuff_lines_add(t->test.context, &some_lines, KEY, says);
+        }
+        _exit(0);
+    }
+    for (int i = 0; i < PROCESSES; i++) waitpid(children[i], NULL, 0);
+    tuff_lines_each(t->test.context, &some_lines, KEY, count_line, counts);
+    backend_check(&t->test, counts[0] == 1 && counts[1] == PROCESSES * EACH, "expected %d lines of all processes, got %u",
+                  PROCESSES * EACH, counts[1]);
+    for (int k = 0; k < MORE; k++) {
+        snprintf(says, sizeof says, "right %d, which is a line of some length, of many like it", k);
+        tuff_lines_add(t->test.context, &some_lines, KEY, says);
+    }
+    before = counts[1];
+    memset(counts, 0, sizeof counts);
+    tuff_lines_each(t->test.context, &some_lines, KEY, count_line, counts);
+    backend_check(&t->test, counts[0] == 1 && counts[1] > 200 && counts[1] < before + MORE,
+                  "expected the first line and the last ones, got %u and %u", counts[0], counts[1]);
+    backend_check(&t->test, !t->lines, "lines: %s", t->log);
+    close_context(t);
+}
+
 /* What a device without a driver reads: every byte of the file is changed in its turn, and the file cut everywhere. */
 static void test_damage(struct store_test *t)
 {
@@ -361,6 +407,7 @@ int main(void)
     test_owners(&t);
     test_places(&t);
     test_others_at_once(&t);
+    test_lines(&t);
     test_damage(&t);
     clear(&t);
     return backend_test_end(&t.test, "backend_store");

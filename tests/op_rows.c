@@ -5,6 +5,7 @@
 #include "tests/op_help.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct rows_test {
     struct backend_test test;
@@ -113,6 +114,22 @@ static void run_all(struct rows_test *t, const char *way)
         for (uint32_t i = 0; i < TUFF_COUNT(columns); i++) run(t, c, i % 2 ? 3 : columns[i] > 100 ? 2 : 37, columns[i]);
 }
 
+/* Few lanes of many rows, several subgroups of a row: with little shared memory fewer of these. */
+static void plan_large(struct rows_test *t)
+{
+    struct rows r = {.count = 0};
+    struct tuff_plan_figures figures;
+    struct tuff_error error = {0};
+    if (tuff_graph_create(t->test.context, &r.g, NULL) != TUFF_OK) abort();
+    r.x = tuff_input(r.g, "x", TUFF_F32, TUFF_SHAPE(200, 1 << 18));
+    softmax_first(&r);
+    const struct tuff_executable_params params = {
+        .struct_size = sizeof params, .outputs = r.outputs, .output_count = r.count};
+    backend_status(&t->test, "softmax of 200 x 262144", TUFF_OK,
+                   tuff_plan_ask(t->test.device, r.g, &params, &figures, &error), &error);
+    tuff_graph_destroy(r.g);
+}
+
 int main(int argc, char **argv)
 {
     struct rows_test t = {.random = op_random_start(argc, argv)};
@@ -123,6 +140,10 @@ int main(int argc, char **argv)
     caps->kind = TUFF_DEVICE_DISCRETE;
     caps->driver_effects &= ~(uint32_t)TUFF_DRIVER_READS_TEXELS;
     run_all(&t, "a GPU's");
+    const uint32_t shared = caps->max_shared_bytes;
+    caps->max_shared_bytes = 16384;
+    plan_large(&t);
+    caps->max_shared_bytes = shared;
     caps->subgroup_shuffle = false;
     run_all(&t, "without shuffles");
     printf("%llu elements, %llu left out, %llu wrong\n", (unsigned long long)t.totals.compared,

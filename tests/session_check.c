@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OUTPUTS = 12, MOST_INPUTS = 16 };
+enum { OUTPUTS = 18, MOST_INPUTS = 16 };
 
 struct broken { /* a compiler whose kernels of one family, or of one file, compute something else */
     enum tuff_family family;
@@ -45,7 +45,7 @@ static tuff_status compile(void *user, struct tuff_context *context, const char 
     return TUFF_OK;
 }
 
-/* Work for every family: products in each layout, convolutions with gradients, rows. */
+/* Work for every family: products in each layout, of vectors and of few long sums, convolutions and attention with gradients, rows. */
 struct net {
     struct tuff_graph *g;
     tuff_val inputs[MOST_INPUTS], outputs[OUTPUTS];
@@ -70,6 +70,16 @@ static void convolution(struct net *n, struct tuff_conv2d_params params, uint32_
     n->outputs[n->output_count++] = g[1];
 }
 
+static void attention(struct net *n)
+{
+    tuff_val in[3] = {input(n, TUFF_SHAPE(1, 2, 21, 32))}, grads[3];
+    for (uint32_t i = 1; i < 3; i++) in[i] = input(n, TUFF_SHAPE(1, 1, 21, 32));
+    tuff_val y = tuff_attention(n->g, in[0], in[1], in[2], (struct tuff_attention_params){.causal = true});
+    tuff_gradients(n->g, y, input(n, TUFF_SHAPE(1, 2, 21, 32)), in, 3, grads);
+    n->outputs[n->output_count++] = y;
+    for (uint32_t i = 0; i < 3; i++) n->outputs[n->output_count++] = grads[i];
+}
+
 static void build(struct net *n)
 {
     static const struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}}, each = {.pad = {1, 1, 1, 1}, .groups = 8};
@@ -80,6 +90,10 @@ static void build(struct net *n)
     n->outputs[n->output_count++] = tuff_matmul(g, y, b, (struct tuff_matmul_params){.transpose_b = true});
     n->outputs[n->output_count++] = tuff_matmul(g, a, y, (struct tuff_matmul_params){.transpose_a = true});
     n->outputs[n->output_count++] = tuff_softmax(g, y, 1);
+    n->outputs[n->output_count++] = tuff_matmul(g, input(n, TUFF_SHAPE(1, 36)), b, (struct tuff_matmul_params){0});
+    tuff_val row = input(n, TUFF_SHAPE(6, 1100)), column = input(n, TUFF_SHAPE(1100, 7));
+    n->outputs[n->output_count++] = tuff_matmul(g, row, column, (struct tuff_matmul_params){0});
+    attention(n);
     convolution(n, same, 8, 12);
     convolution(n, each, 8, 8);
 }
@@ -175,6 +189,8 @@ static tuff_status open_net(struct check_test *t, const char *class, enum tuff_c
     options.log_level = TUFF_LOG_INFO;
     TUFF_TRY(tuff_context_create(&options, &o->context, error));
     TUFF_TRY(tuff_device_create(o->context, NULL, &o->device, error));
+    if (!class || strcmp(class, "nvidia"))
+        o->device->caps.families_off |= 1u << TUFF_FAMILY_FLASH; /* large kernels: one class's are enough */
     const struct tuff_session_params session = {.struct_size = sizeof session, .compiler = compiler};
     TUFF_TRY(tuff_session_create(o->device, t->net.g, &session, &o->session, error));
     const struct tuff_executable_params params = {

@@ -251,6 +251,45 @@ static void check_growth(struct backend_test *t, unsigned way)
     tuff_graph_destroy(g);
 }
 
+/* The first content of a parameter is none of the plan's constants: weights of places that lie apart from each other, written later. */
+static void check_first_content(struct backend_test *t)
+{
+    enum { WIDTH = 24 };
+    int32_t places[2 * COUNT];
+    float first[2 * COUNT], later[2 * COUNT], x[WIDTH], y[COUNT], gw[2 * COUNT];
+    struct tuff_graph *g = NULL;
+    struct tuff_session *session = NULL;
+    struct tuff_executable *run = NULL;
+    struct tuff_error error = {0};
+    for (int i = 0; i < 2 * COUNT; i++) {
+        places[i] = i / 2 + i % 2 * 12;
+        first[i] = i % 2 == 0;
+        later[i] = 1;
+    }
+    for (int i = 0; i < WIDTH; i++) x[i] = (float)(i * i);
+    if (tuff_graph_create(t->context, &g, &error) != TUFF_OK) abort();
+    tuff_val in = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(1, WIDTH)), outputs[2];
+    tuff_val at = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(COUNT, 2)}, places);
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(COUNT, 2), (struct tuff_init){.kind = TUFF_INIT_DATA, .data = first});
+    outputs[0] = tuff_resample(g, in, at, w, 1);
+    tuff_gradients(g, outputs[0], tuff_full(g, TUFF_F32, TUFF_SHAPE(1, COUNT), 1), &w, 1, &outputs[1]);
+    const struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = outputs, .output_count = 2};
+    tuff_status status = tuff_session_create(t->device, g, NULL, &session, &error);
+    if (status == TUFF_OK) status = tuff_session_compile(session, &params, &run, &error);
+    if (status == TUFF_OK) status = tuff_session_write(session, w, later, sizeof later, &error);
+    if (status == TUFF_OK) status = tuff_executable_write(run, in, x, sizeof x, &error);
+    if (status == TUFF_OK) status = tuff_executable_run(run, &error);
+    if (status == TUFF_OK) status = tuff_executable_read(run, 0, y, sizeof y, &error);
+    if (status == TUFF_OK) status = tuff_executable_read(run, 1, gw, sizeof gw, &error);
+    bool right = backend_status(t, "first content", TUFF_OK, status, &error);
+    for (int i = 0; i < COUNT && right; i++) right = y[i] == x[i] + x[i + 12];
+    for (int i = 0; i < 2 * COUNT && right; i++) right = gw[i] == x[places[i]];
+    backend_check(t, right, "first content: a parameter that was written is taken for a constant");
+    tuff_executable_destroy(run);
+    tuff_session_destroy(session);
+    tuff_graph_destroy(g);
+}
+
 int main(void)
 {
     struct backend_test t = {0};
@@ -260,6 +299,7 @@ int main(void)
     check_sets(&t);
     check_cancelled(&t);
     check_loaded(&t);
+    check_first_content(&t);
     for (unsigned way = 0; way < 16; way++) check_growth(&t, way);
     return backend_test_end(&t, "session_inputs");
 }

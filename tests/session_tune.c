@@ -42,6 +42,8 @@ static void *bits_of(struct tune_test *t, struct tuff_context *context, uint64_t
     for (uint32_t i = 0; content && i < 2 * 24 * 400; i++) content[i] = (float)(i * 2654435761u >> 16) / 65536 - 0.5f;
     const struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = t->outputs, .output_count = 3};
     tuff_status status = content && got ? tuff_device_create(context, NULL, &device, &error) : TUFF_ERR_MEMORY;
+    struct tuff_plan_figures asked = {0};
+    if (status == TUFF_OK) status = tuff_plan_ask(device, t->g, &params, &asked, &error); /* before there is a session */
     if (status == TUFF_OK) status = tuff_session_create(device, t->g, NULL, &session, &error);
     if (status == TUFF_OK) status = tuff_session_compile(session, &params, &x, &error);
     if (status == TUFF_OK) status = tuff_executable_write(x, t->x, content, 2 * 24 * 400 * sizeof *content, &error);
@@ -51,6 +53,8 @@ static void *bits_of(struct tune_test *t, struct tuff_context *context, uint64_t
     if (status == TUFF_OK) status = tuff_executable_read(x, 1, got + 64 * 400, 64 * 64 * sizeof *got, &error);
     if (status == TUFF_OK) status = tuff_executable_read(x, 2, got + 64 * 464, 400 * 400 * sizeof *got, &error);
     backend_status(&t->test, "run", TUFF_OK, status, &error);
+    backend_check(&t->test, !x || tuff_executable_figures(x).plan_hash == asked.plan_hash,
+                  "tuff_plan_ask tells of another plan");
     if (x && hash) *hash = tuff_executable_figures(x).plan_hash;
     tuff_executable_destroy(x);
     tuff_session_destroy(session);

@@ -12,8 +12,6 @@
 
 #include <stdio.h>
 
-enum { MOST_PASSES = 8 };
-
 static const struct tuff_loads loads = {"part", "uint o, uint r", "o, r"};
 static const struct tuff_loads line_loads = {"line", "uint i", "i"};
 static const char *const letters[4] = {"x", "y", "z", "w"};
@@ -27,8 +25,8 @@ struct row {
     uint64_t outputs, n;
     bool tail; /* the last quad is not whole */
     const char *last;
-    struct tuff_text body[MOST_PASSES];
-    uint32_t leaves[MOST_PASSES]; /* that its function takes */
+    struct tuff_text body[TUFF_ROW_PASSES];
+    uint32_t leaves[TUFF_ROW_PASSES]; /* that its function takes */
 };
 
 bool tuff_is_wide(const struct tuff_graph *g, const struct tuff_group *group, tuff_val v)

@@ -14,7 +14,7 @@ struct lowering {
 /* A processor's workgroup costs about 0.2 us, as 20 to 100 of its invocations do; groups enough for many cores are kept. */
 static uint32_t pointwise_workgroup(const struct tuff_caps *caps, uint64_t blocks, bool any_size)
 {
-    bool large = caps->kind == TUFF_DEVICE_SOFTWARE && caps->max_workgroup_invocations >= SOFTWARE_WORKGROUP &&
+    bool large = tuff_is_software(caps) && caps->max_workgroup_invocations >= SOFTWARE_WORKGROUP &&
                  (any_size || blocks >= SOFTWARE_WORKGROUP * SOFTWARE_GROUPS);
     return large ? SOFTWARE_WORKGROUP : POINTWISE_WORKGROUP;
 }
@@ -55,7 +55,7 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
         for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
             if (value->in[i]) {
                 lower.in[i] = &val(w, value->in[i])->type;
-                lower.constant[i] = val(w, value->in[i])->data ? val(w, value->in[i]) : NULL;
+                lower.constant[i] = val(w, value->in[i])->op->kind == TUFF_KIND_CONSTANT ? val(w, value->in[i]) : NULL;
             }
         const struct tuff_row_work row = {emitted->passes, group->stage_count, emitted->held};
         TUFF_TRY(tuff_is_row(group) ? tuff_row_lower(&lower, &row, call) : value->op->lower(&lower, call));
@@ -181,7 +181,7 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_group *grou
     const struct tuff_emit_options options = {.max_range = w->params->caps->max_storage_range,
                                               .texels = reads_texels(w->params->caps),
                                               .quads = tuff_shuffle_lanes(w->params->caps) != 0,
-                                              .narrow = w->params->caps->kind == TUFF_DEVICE_SOFTWARE};
+                                              .narrow = tuff_is_software(w->params->caps)};
     struct tuff_emitted emitted;
     struct tuff_kernel_call call = {.file = NULL};
     if (!group->stores) return TUFF_OK;

@@ -7,7 +7,6 @@
 #include "graph/ops/families.h"
 #include "graph/ops/reduce.h"
 
-enum { MOST_STAGES = 8, MOST_PASSES = 6 };
 /* A launch of one row is one workgroup's. */
 enum { LONGEST_ROW = 1 << 17, LONGEST_ONE = 1 << 13, LONGEST_COLUMN = 256 };
 
@@ -84,15 +83,15 @@ bool tuff_row_takes(struct tuff_work *w, const struct tuff_group *group, uint32_
     struct trial trial = {.w = w, .group = group, .joins = v, .at = at};
     if (w->values[v].fixed != w->values[group->kernel].fixed || !is_row(w, group->kernel)) return false;
     if (value->op->reduces) {
-        if (group->stage_count == MOST_STAGES) return false;
+        if (group->stage_count == TUFF_ROW_STAGES) return false;
         if (!tuff_reduces_alike(kernel, in, value, &val(w, value->in[0])->type.shape)) return false;
     } else if (tuff_shape_count(&value->type.shape) != all || (outputs == 1 && n > LONGEST_ONE)) {
         return false;
-    } else if (w->params->caps->kind == TUFF_DEVICE_SOFTWARE &&
+    } else if (tuff_is_software(w->params->caps) &&
                (!tuff_reduces_by_quads(kernel, in) || (!tuff_reduces_inner(kernel, in) && n > LONGEST_COLUMN))) {
         return false; /* a pointwise launch goes by quads through all runs as one, and through pages in order */
     }
     bool own = reads_own_row(&trial, v);
     *pass = trial.pass;
-    return own && trial.pass < MOST_PASSES;
+    return own && trial.pass < TUFF_ROW_PASSES;
 }

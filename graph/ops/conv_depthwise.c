@@ -144,7 +144,7 @@ static uint32_t workgroup_of(const struct tuff_caps *caps, uint32_t most)
 /* Tall blocks read few lines twice, and GPUs want invocations; of many taps, sums of few rows fill the registers. */
 static uint32_t most_rows(const struct tuff_caps *caps, const struct tuff_depthwise *d)
 {
-    uint32_t rows = caps->kind == TUFF_DEVICE_SOFTWARE ? 8 : 4;
+    uint32_t rows = tuff_is_software(caps) ? 8 : 4;
     return d->kh * d->kw <= 12 ? rows : 2;
 }
 

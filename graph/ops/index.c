@@ -544,7 +544,7 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     tuff_around_axis(x, attrs->axis, &outer, &inner);
     uint64_t n = x->dim[attrs->axis], k = (uint64_t)attrs->k, parts = n > 64 ? 32 : 4; /* of shaders/topk_few.comp */
     uint64_t few_rounds = n / 4 + 2 * parts + k * (n / parts / 4 + 2);
-    bool few = lower->caps->kind == TUFF_DEVICE_SOFTWARE && 2 * k <= n && few_rounds < 65000;
+    bool few = tuff_is_software(lower->caps) && 2 * k <= n && few_rounds < 65000;
     TUFF_TRY(tuff_lower_rounds(lower, few ? few_rounds : n / 4 + 1));
     uint64_t invocations = few ? outer * inner : count;
     bool whole = lower->in[0]->dtype == TUFF_I32;

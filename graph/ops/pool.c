@@ -228,7 +228,7 @@ static bool in_quads(const struct sizes *s)
 /* The kernels for processors unroll all taps of four windows. */
 static bool by_rows(const struct tuff_lower *lower, const struct sizes *s)
 {
-    return lower->caps->kind == TUFF_DEVICE_SOFTWARE && (s->x.kernel - 1) * (uint64_t)s->x.dilation + 3 * s->x.stride < 32;
+    return tuff_is_software(lower->caps) && (s->x.kernel - 1) * (uint64_t)s->x.dilation + 3 * s->x.stride < 32;
 }
 
 static tuff_status lower_rows(const struct tuff_lower *lower, const struct sizes *s, bool mean,
@@ -247,7 +247,7 @@ static tuff_status lower_rows(const struct tuff_lower *lower, const struct sizes
 /* Gradients by four columns: the windows that touch these are the same for all. */
 static bool grad_by_rows(const struct tuff_lower *lower, const struct sizes *s)
 {
-    return lower->caps->kind == TUFF_DEVICE_SOFTWARE && s->x.size % 4 == 0 && 4 % s->x.stride == 0 && s->x.dilation == 1 &&
+    return tuff_is_software(lower->caps) && s->x.size % 4 == 0 && 4 % s->x.stride == 0 && s->x.dilation == 1 &&
            s->y.dilation == 1;
 }
 

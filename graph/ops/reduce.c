@@ -207,7 +207,7 @@ static struct spread spread_of(const struct tuff_caps *caps, bool inner, uint64_
 {
     bool each = n <= 64 || (outputs >= 1024 && (!inner || n <= 256));
     uint32_t size = caps->max_workgroup_invocations < 256 ? 64 : 256;
-    if (caps->kind == TUFF_DEVICE_SOFTWARE || each) size = 64;
+    if (tuff_is_software(caps) || each) size = 64;
     if (each) return (struct spread){"reduce_each", size, 0, outputs, n / 4 + n / 64 + 8};
     return (struct spread){"reduce_row", size, 0, outputs * size, n / size + n / size / 64 + 2};
 }
@@ -290,6 +290,12 @@ static uint32_t most_held(const struct tuff_caps *caps)
     return caps->subgroup_size <= 8 || caps->subgroup_size == 16 ? 8 : 16;
 }
 
+/* Bytes of shared memory for the parts of so many subgroups, whatever joins the group: what does not may not change the sums' order. */
+static uint64_t parts_bytes(uint32_t stages, uint32_t subs, bool inner, uint32_t columns)
+{
+    return (uint64_t)2 * stages * subs * (inner ? sizeof(uint32_t) : 4 * sizeof(uint32_t) * columns);
+}
+
 /* Rounds of the loops of a lane, four steps a round. */
 static uint64_t row_rounds(const struct tuff_row_work *work, uint64_t of_lane)
 {
@@ -301,7 +307,7 @@ tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row
     const struct tuff_caps *caps = lower->caps;
     const struct tuff_shape *in = &lower->in[0]->shape;
     uint64_t outputs = tuff_shape_count(&lower->value->type.shape), n = tuff_shape_count(in) / outputs;
-    bool inner = tuff_reduces_inner(lower->value, in), software = caps->kind == TUFF_DEVICE_SOFTWARE;
+    bool inner = tuff_reduces_inner(lower->value, in), software = tuff_is_software(caps);
     bool shuffles = caps->subgroup_shuffle && caps->subgroup_basic && caps->subgroup_size > 1 &&
                     (software ? tuff_shuffle_lanes(caps) != 0 : caps->subgroup_size_control);
     uint64_t rows = inner ? outputs : (outputs + 3) / 4, steps = inner ? (n + 3) / 4 : n;
@@ -316,6 +322,7 @@ tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row
         lanes *= 2;
     if (!inner && !software && lanes > wide / 4) lanes = wide / 4; /* neighbours of a load */
     while (shuffles && !software && (lanes == wide || !inner) && 2 * subs * wide <= most && steps > 4 * lanes * subs &&
+           parts_bytes(TUFF_ROW_STAGES, 2 * subs, inner, wide / lanes) <= caps->max_shared_bytes &&
            (steps > (uint64_t)lanes * subs * usual || rows * wide * subs < enough))
         subs *= 2;
     uint32_t share = lanes * subs, e = (uint32_t)((steps + share - 1) / share);
@@ -557,7 +564,7 @@ static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kern
     uint64_t outer, inner;
     tuff_around_axis(shape, attrs->axis, &outer, &inner);
     /* several lines of an invocation where few of these keep a device busy: a cache line of each row */
-    bool whole = lower->in[0]->dtype == TUFF_I32, quads = !whole && lower->caps->kind == TUFF_DEVICE_SOFTWARE && n < 60000;
+    bool whole = lower->in[0]->dtype == TUFF_I32, quads = !whole && tuff_is_software(lower->caps) && n < 60000;
     uint32_t beside = quads && inner % 4 == 0 ? (inner % 16 == 0 ? 4 : 1) : 0, size = beside ? 8 : 64;
     uint64_t lines = outer * inner / (beside ? 4 * beside : 1);
     TUFF_TRY(tuff_lower_rounds(lower, beside ? n : n / 4 + 1));

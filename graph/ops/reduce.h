@@ -16,6 +16,7 @@ bool tuff_reduces_alike(const struct tuff_value *a, const struct tuff_shape *in_
                         const struct tuff_shape *in_b);
 
 /* The launch of a row group whose kernel is lower->value. */
+enum { TUFF_ROW_STAGES = 8, TUFF_ROW_PASSES = 6 }; /* at most */
 struct tuff_row_work {
     uint32_t passes, stages, held; /* rounds over a row, reductions, quads of a step that registers may hold */
 };

@@ -69,7 +69,8 @@ static tuff_val transposed(struct tuff_graph *g, const struct tuff_value *v, con
     const struct tuff_value *places = tuff_value_of(g, v->in[1]), *weights = tuff_value_of(g, v->in[2]);
     uint64_t count = (uint64_t)s->n * s->taps;
     uint32_t most = 1;
-    if (!places->data || !weights->data) return 0;
+    if (places->op->kind != TUFF_KIND_CONSTANT || weights->op->kind != TUFF_KIND_CONSTANT)
+        return 0; /* a parameter's data are its first ones */
     struct tap *taps = tuff_arena_alloc(&g->arena, (size_t)count * sizeof *taps);
     uint32_t *counts = tuff_arena_alloc(&g->arena, s->m * sizeof *counts);
     for (uint64_t i = 0; taps && i < count; i++) {
@@ -129,7 +130,7 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
 {
     const struct sizes s = measure(&lower->in[0]->shape, &lower->in[1]->shape, axis_of(lower->value));
     int way = s.inner % 4 == 0 ? 1 : s.inner == 1 ? 2 : 0; /* of shaders/resample.comp */
-    uint32_t taps = way && s.taps <= 4 ? s.taps : 0, each = taps && lower->caps->kind == TUFF_DEVICE_SOFTWARE ? 8 : 1;
+    uint32_t taps = way && s.taps <= 4 ? s.taps : 0, each = taps && tuff_is_software(lower->caps) ? 8 : 1;
     uint64_t parts = way == 2 ? ((uint64_t)s.n + 3) / 4 : (s.inner / 4 + each - 1) / each;
     uint64_t count = way == 2   ? (s.outer + each - 1) / each * parts
                      : way == 1 ? s.outer * s.n * parts
