@@ -30,7 +30,7 @@ BEGIN {
         "llrint llround log log10 log1p log2 logb lrint lround modf nearbyint pow remainder rint round scalbn sin sinh sqrt tan " \
         "tanh tgamma trunc ceilf cosf expf fabsf floorf fmaf fmaxf fminf fmodf frexpf ldexpf logf lrintf lroundf nearbyintf powf " \
         "rintf roundf sinf sqrtf tanf tanhf truncf")
-    allow(posix, "access clock_gettime close closedir dirfd dlclose dlopen dlsym dup fchmod fcntl flock fstat fsync geteuid getpid lseek lstat mkdir mmap munmap open openat " \
+    allow(posix, "access clock_gettime close closedir dirfd dlclose dlopen dlsym dup fchmod fcntl flock fstat fsync geteuid getpid lseek lstat mkdir mmap munmap nanosleep open openat " \
         "opendir read readdir readlink stat sysconf unlinkat " \
         "unlink write pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_wait pthread_create pthread_join " \
         "pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock")
