@@ -212,27 +212,39 @@ const uint A_UNIT = A_VEC ? 4 : 1, B_UNIT = B_VEC ? 4 : 1;
 uint gemm_from_a(GemmZ z, uint m, uint k)
 {
     m = min(m, m_count - 1);
-    return TRANSPOSE_A ? (z.a + k * m_count) / A_UNIT + m / A_UNIT : (z.a + m * k_count + k) / A_UNIT;
+    uint of_m = (z.a + k * m_count) / A_UNIT + m / A_UNIT, of_k = (z.a + m * k_count + k) / A_UNIT;
+    return TRANSPOSE_A ? of_m : of_k;
 }
 uint gemm_from_b(GemmZ z, uint n, uint k)
 {
     n = min(n, n_count - 1);
-    return TRANSPOSE_B ? (z.b + n * k_count + k) / B_UNIT : (z.b + k * n_count) / B_UNIT + n / B_UNIT;
+    uint of_k = (z.b + n * k_count + k) / B_UNIT, of_n = (z.b + k * n_count) / B_UNIT + n / B_UNIT;
+    return TRANSPOSE_B ? of_k : of_n;
 }
 uint gemm_step_a(uint k) { return (TRANSPOSE_A ? k * m_count : k) / A_UNIT; }
 uint gemm_step_b(uint k) { return (TRANSPOSE_B ? k : k * n_count) / B_UNIT; }
 /* inside: all four are elements of the matrix */
 vec4 gemm_four_a(uint from, bool inside)
 {
-    uint last = inside ? ~0u : a_last;
-    if (A_VEC) return in0q(inside ? from : min(from, a_last / 4));
-    return vec4(in0(min(from, last)), in0(min(from + 1, last)), in0(min(from + 2, last)), in0(min(from + 3, last)));
+    uint last = inside ? ~0u : a_last, last_quad = inside ? ~0u : a_last / 4;
+    vec4 v;
+    if (A_VEC) {
+        v = in0q(min(from, last_quad));
+    } else {
+        v = vec4(in0(min(from, last)), in0(min(from + 1, last)), in0(min(from + 2, last)), in0(min(from + 3, last)));
+    }
+    return v;
 }
 vec4 gemm_four_b(uint from, bool inside)
 {
-    uint last = inside ? ~0u : b_last;
-    if (B_VEC) return in1q(inside ? from : min(from, b_last / 4));
-    return vec4(in1(min(from, last)), in1(min(from + 1, last)), in1(min(from + 2, last)), in1(min(from + 3, last)));
+    uint last = inside ? ~0u : b_last, last_quad = inside ? ~0u : b_last / 4;
+    vec4 v;
+    if (B_VEC) {
+        v = in1q(min(from, last_quad));
+    } else {
+        v = vec4(in1(min(from, last)), in1(min(from + 1, last)), in1(min(from + 2, last)), in1(min(from + 3, last)));
+    }
+    return v;
 }
 vec4 gemm_load_a(GemmZ z, uint from, uint m, uint k) { return gemm_four_a(from, A_VEC && !K_TAIL); }
 vec4 gemm_load_b(GemmZ z, uint from, uint n, uint k) { return gemm_four_b(from, B_VEC && !K_TAIL); }
@@ -269,9 +281,10 @@ void gemm_store(GemmZ z, uint m, uint n, NUMBER4 v)
 #ifndef BYTES
     if (C_VEC) {
         if (n < n_count) out0v(gemm_c(z, m, n), v);
-        return;
-    }
+    } else
 #endif
-    [[unroll]] for (uint c = 0; c < 4; c++)
-        if (n + c < n_count) out0(gemm_c(z, m, n + c), v[c]);
+    {
+        [[unroll]] for (uint c = 0; c < 4; c++)
+            if (n + c < n_count) out0(gemm_c(z, m, n + c), v[c]);
+    }
 }

@@ -10,8 +10,13 @@ const bool NEIGHBOURS = B_VEC || TRANSPOSE_B; /* the four columns of a vector; e
 /* Vector j of a row of b that is so far on. */
 vec4 columns_b(uint from[TN], uint j, uint on)
 {
-    if (B_VEC) return in1q(from[j * 4] + on);
-    return vec4(in1(from[j * 4] + on), in1(from[j * 4 + 1] + on), in1(from[j * 4 + 2] + on), in1(from[j * 4 + 3] + on));
+    vec4 v;
+    if (B_VEC) {
+        v = in1q(from[j * 4] + on);
+    } else {
+        v = vec4(in1(from[j * 4] + on), in1(from[j * 4 + 1] + on), in1(from[j * 4 + 2] + on), in1(from[j * 4 + 3] + on));
+    }
+    return v;
 }
 #else
 const bool NEIGHBOURS = false;
