@@ -3,6 +3,7 @@
  *   MOVES      f of the bounds
  *   SUMS       f(|a| + ea, |b| + eb) - f(|a|, |b|) + (n + 2) u f(|a| + ea, |b| + eb): first what comes in with the operands, then
  *              what any order of adding n terms rounds away (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2)
+ *              sums of f16: u = 2^-10, nothing is known where sums may pass 65504, and terms below 2^-14 may be lost
  *   MONOTONE   max |f(a -+ ea) - f(a)|
  *   POSITIONS  0, or unknown where an operand is not exact
  *   TEXT       of a row, roughly: sum over a of max |f(a -+ (ea + d |a|)) - f| + 32 u |f|. A row is a few operations of a few ulp each, so that a
@@ -117,10 +118,14 @@ static double below(double v, double e) { return v - e; }
 static tuff_status sums(const struct tuff_bound *b, double *other)
 {
     double n = b->value->op->terms ? b->value->op->terms(b->value, b->in_types) : 1, *y = b->bound;
+    const bool halves = tuff_sums_halves(b->graph, b->value->op, b->in_types);
+    const double ulp = halves ? 0x1p-10 : TUFF_ULP, tiny = halves ? 0x1p-14 : TUFF_TINY;
     TUFF_TRY(of_remade(b, size_of, other));
     TUFF_TRY(of_remade(b, most_of, y));
-    for (uint64_t i = 0; i < b->count; i++)
-        y[i] = y[i] - other[i] + (n + 2) * TUFF_ULP * y[i] + (y[i] > 0 ? n * TUFF_TINY : 0);
+    for (uint64_t i = 0; i < b->count; i++) {
+        const double all = y[i] * (1 + n * ulp);
+        y[i] = halves && all > 65504 ? INFINITY : y[i] - other[i] + (n + 2) * ulp * y[i] + (y[i] > 0 ? n * tiny : 0);
+    }
     return TUFF_OK;
 }
 

@@ -504,7 +504,9 @@ static tuff_status freivalds(struct trial *t, tuff_val v)
     const uint8_t *image = image_of(t, v);
     struct part p;
     double *stored = NULL;
-    bool exact = image && (value->type.dtype == TUFF_F32 || value->type.dtype == TUFF_I32) &&
+    const struct tuff_type types[2] = {val(t->w, value->in[0])->type, val(t->w, value->in[1])->type};
+    bool exact = image && !tuff_sums_halves(t->w->g, value->op, types) &&
+                 (value->type.dtype == TUFF_F32 || value->type.dtype == TUFF_I32) &&
                  tuff_value_work(t->w->g, v) / 2 / (double)count_of(t, v) * t->factor * t->factor < EXACT;
     for (uint32_t i = 0; i < value->in_count && exact; i++)
         for (uint64_t k = 0; value->in[i] && k < count_of(t, value->in[i]) && exact; k++) {

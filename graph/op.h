@@ -71,6 +71,7 @@ struct tuff_graph {
     const struct tuff_caps
         *caps; /* of a compiler's copy, whose kernels give f32 for packed floats, which it casts; else NULL */
     enum tuff_dtype precision; /* of such a copy: tuff_compile_params.precision */
+    bool half_sums;            /* and .half_sums */
     /* of such a copy, while it is made: the value that computes the same, or 0; NULL: equal values stay apart */
     tuff_val (*equal)(struct tuff_work *copies, const struct tuff_op *op, const tuff_val *in, uint32_t count,
                       const void *attrs);
@@ -210,6 +211,7 @@ enum tuff_op_trait {
     /* KERNEL: writes a part of its last operand, a state or an update of one, in place; reads none of it */
     TUFF_UPDATES = 1024,
     TUFF_NUMBERED = 2048,   /* its attributes begin with an i32, its number among the values of this operator in a graph */
+    TUFF_HALF_SUMS = 4096,  /* a product of operands of f16 sums in f16 where the plan allows it (half_sums) */
     TUFF_STAYS_APART = 512, /* never joined with its equal; what reads it is not computed before its place in the graph */
 };
 
@@ -293,6 +295,7 @@ struct tuff_lower {
     const struct tuff_type *in[8];
     const struct tuff_value *constant[8]; /* operands that are constants; NULL */
     struct tuff_error *error;             /* or NULL */
+    bool half_sums;                       /* of the plan: products of f16 may sum in f16 */
     bool any_size;            /* constants of the kernel follow from roles alone where they can: tuff_executable_params */
     struct tuff_tuner *tuner; /* of tuff_pick (graph/tune.h); NULL: standard choices */
     uint32_t launch;          /* of the plan, that it will be */
@@ -474,6 +477,11 @@ static inline bool tuff_op_is_product(const struct tuff_op *op)
     if (op->factors) return true;
     return op->class == TUFF_CLASS_KERNEL && op->error == TUFF_ERROR_SUMS && op->arity_min >= 2 &&
            !(op->traits & TUFF_TAKES_PLACES);
+}
+/* Sums a device in f16, or may it? */
+static inline bool tuff_sums_halves(const struct tuff_graph *g, const struct tuff_op *op, const struct tuff_type *in_types)
+{
+    return g->half_sums && op->traits & TUFF_HALF_SUMS && in_types[0].dtype == TUFF_F16 && in_types[1].dtype == TUFF_F16;
 }
 static inline bool tuff_op_is_factor(const struct tuff_op *op, uint32_t operand)
 {

@@ -249,6 +249,7 @@ static tuff_status make_plan(const struct tuff_caps *caps, const struct tuff_gra
                                           .station_count = params->station_count,
                                           .layout = layout,
                                           .precision = params->precision == TUFF_F32 ? 0 : params->precision,
+                                          .half_sums = params->half_sums,
                                           .caps = caps,
                                           .debug = graph->context->options.debug,
                                           .any_size = params->any_size,

@@ -58,6 +58,9 @@ struct tuff_executable_params {
     /* Kernels that a plan of any other size can share: bounds and tiles are numbers of a launch where they else are constants that suit this size best.
      * So further sizes make few pipelines, or none; depthwise convolutions and small products take longer by some. Results are the same bits. */
     bool any_size;
+    /* Products of operands of f16 (tuff_matmul) may sum in f16, where that is faster: n terms add an error of n 2^-10 times the sum of their sizes, and a
+     * sum above 65504 is infinite. Else sums are f32. */
+    bool half_sums;
 };
 /* A compiled plan for outputs of a graph (executable.h runs it); several may share a session and its parameters. One thread at a time. */
 struct tuff_executable;

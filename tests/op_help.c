@@ -305,8 +305,11 @@ bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *cons
     struct tuff_session *session = NULL;
     struct tuff_executable *x = NULL;
     struct tuff_error error = {0};
-    struct tuff_executable_params params = {
-        .struct_size = sizeof params, .outputs = run->outputs, .output_count = run->count, .any_size = run->any_size};
+    struct tuff_executable_params params = {.struct_size = sizeof params,
+                                            .outputs = run->outputs,
+                                            .output_count = run->count,
+                                            .any_size = run->any_size,
+                                            .half_sums = run->half_sums};
     struct tuff_session_params session_params = {.struct_size = sizeof session_params, .compiler = run->compiler};
     bool ok = told(tuff_session_create(device, g, &session_params, &session, &error), &error) &&
               told(tuff_session_compile(session, &params, &x, &error), &error) && write_leaves(g, data, session, x);

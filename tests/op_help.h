@@ -57,7 +57,7 @@ struct op_run {
     uint32_t count;
     double **got;
     const struct tuff_compiler *compiler; /* NULL: the session's own choice */
-    bool any_size;                        /* as in tuff_executable_params */
+    bool any_size, half_sums;             /* as in tuff_executable_params */
     struct tuff_program_counts counts;
 };
 bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *const *data, struct op_run *run);

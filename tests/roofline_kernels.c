@@ -167,7 +167,8 @@ static tuff_status run_work(struct tuff_context *context, const struct work *wor
     struct shader shader = {.spirv = NULL};
     TUFF_TRY(tuff_graph_create(context, &g, error));
     tuff_val y = work->m ? matmul(g, work) : convolution(g, work);
-    struct tuff_compile_params params = {.graph = g, .outputs = &y, .output_count = 1, .caps = caps};
+    struct tuff_compile_params params = {
+        .graph = g, .outputs = &y, .output_count = 1, .caps = caps, .half_sums = work->half_sums};
     tuff_status status = tuff_compile(&params, &compiled, error);
     if (status == TUFF_OK) {
         const struct tuff_plan *plan = &compiled.plan;

@@ -45,6 +45,7 @@ struct tuff_compile_params {
     bool plain;                       /* no compiler: unfused, of kernels without hook text alone (plain.c) */
     bool any_size;                    /* as in tuff_executable_params */
     enum tuff_dtype precision;        /* f16 or bf16: products read and give these (precision.c); 0: f32 */
+    bool half_sums;                   /* and those of f16 may sum in f16 */
     struct tuff_tuner *tuner;         /* [borrowed] chooses constants of kernels (graph/tune.h); NULL: standard ones */
     struct tuff_check *check; /* [borrowed] launches are compared with their definitions (graph/check.c); NULL: not */
 };

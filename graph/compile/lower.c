@@ -49,6 +49,7 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
         struct tuff_lower lower = {.caps = caps,
                                    .value = value,
                                    .error = w->error,
+                                   .half_sums = w->params->half_sums,
                                    .any_size = w->params->any_size,
                                    .tuner = w->params->tuner,
                                    .launch = l->plan->launch_count};

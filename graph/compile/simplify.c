@@ -550,6 +550,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
     w->g->precision = w->params->precision;
     if (!(w->params->debug & TUFF_DEBUG_NOSIMPLIFY)) w->g->equal = find_equal;
     w->g->copies = w;
+    w->g->half_sums = w->params->half_sums;
     mark_needed(g, w->params->outputs, outputs, needed);
     TUFF_TRY(tuff_choose_halves(w, needed));
     for (tuff_val v = 1; v < g->count; v++) {

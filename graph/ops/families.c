@@ -16,14 +16,23 @@ static const struct {
     const char *file;
     enum tuff_family family;
 } files[] = {
-    {"gemm_tile", TUFF_FAMILY_TILE},           {"gemm_uni", TUFF_FAMILY_UNI},
-    {"gemm_bcast", TUFF_FAMILY_BCAST},         {"gemm_coopmat", TUFF_FAMILY_COOPMAT},
-    {"gemm_matvec", TUFF_FAMILY_MATVEC},       {"gemm_shuffle", TUFF_FAMILY_SHUFFLE},
-    {"conv_shuffle", TUFF_FAMILY_SHUFFLE},     {"conv_weight_shuffle", TUFF_FAMILY_SHUFFLE},
-    {"conv_tab", TUFF_FAMILY_CONV_TAB},        {"conv_tab_bcast", TUFF_FAMILY_CONV_TAB_BCAST},
-    {"conv_wtab", TUFF_FAMILY_CONV_WTAB},      {"conv_depthwise", TUFF_FAMILY_DW},
-    {"conv_depthwise_weight", TUFF_FAMILY_DW}, {"row", TUFF_FAMILY_ROW},
-    {"attention", TUFF_FAMILY_FLASH},          {"attention_grad", TUFF_FAMILY_FLASH},
+    {"gemm_tile", TUFF_FAMILY_TILE},
+    {"gemm_tile16", TUFF_FAMILY_TILE16},
+    {"gemm_uni", TUFF_FAMILY_UNI},
+    {"gemm_bcast", TUFF_FAMILY_BCAST},
+    {"gemm_coopmat", TUFF_FAMILY_COOPMAT},
+    {"gemm_matvec", TUFF_FAMILY_MATVEC},
+    {"gemm_shuffle", TUFF_FAMILY_SHUFFLE},
+    {"conv_shuffle", TUFF_FAMILY_SHUFFLE},
+    {"conv_weight_shuffle", TUFF_FAMILY_SHUFFLE},
+    {"conv_tab", TUFF_FAMILY_CONV_TAB},
+    {"conv_tab_bcast", TUFF_FAMILY_CONV_TAB_BCAST},
+    {"conv_wtab", TUFF_FAMILY_CONV_WTAB},
+    {"conv_depthwise", TUFF_FAMILY_DW},
+    {"conv_depthwise_weight", TUFF_FAMILY_DW},
+    {"row", TUFF_FAMILY_ROW},
+    {"attention", TUFF_FAMILY_FLASH},
+    {"attention_grad", TUFF_FAMILY_FLASH},
 };
 
 enum tuff_family tuff_family_of_file(const char *file)
@@ -43,6 +52,7 @@ static const struct {
     {"matrix product, a[m][k] b[n][k]", tuff_gemm_row, TUFF_GEMM_NT},
     {"matrix product, a[k][m] b[k][n]", tuff_gemm_row, TUFF_GEMM_TN},
     {"matrix product of f16, a[m][k] b[n][k]", tuff_gemm_row, TUFF_GEMM_NT | TUFF_GEMM_HALVES},
+    {"the same, summed in f16", tuff_gemm_row, TUFF_GEMM_NT | TUFF_GEMM_HALVES | TUFF_GEMM_HALF_SUMS},
     {"vector by matrix, b[n][k]", tuff_gemm_row, TUFF_GEMM_NT | TUFF_GEMM_FAST},
     {"vector by matrix, b[k][n]", tuff_gemm_row, TUFF_GEMM_NN | TUFF_GEMM_SLOW},
     {"convolution", tuff_conv_row, TUFF_CONV_FORWARD},

@@ -14,6 +14,7 @@ enum {
     MATMUL = NN | NT | TN | TT,
     WORDS = TUFF_GEMM_WORDS,
     BYTES = TUFF_GEMM_BYTES,
+    CHUNKS = TUFF_GEMM_CHUNKS,
     FAST = TUFF_GEMM_FAST,
     SLOW = TUFF_GEMM_SLOW
 };
@@ -64,7 +65,7 @@ static struct tile tile_of(const struct tuff_caps *caps, const struct choice *c)
     if (c->row.family == TUFF_FAMILY_COOPMAT)
         return (struct tile){c,     lanes * c->tx * c->ty,          c->tm,
                              c->tn, c->ty * c->tm * caps->matrix_m, c->tx * c->tn * caps->matrix_n};
-    if (c->row.family == TUFF_FAMILY_TILE) lanes = c->tx;
+    if (c->row.family == TUFF_FAMILY_TILE || c->row.family == TUFF_FAMILY_TILE16) lanes = c->tx;
     return (struct tile){c, lanes * c->ty, c->tm, c->tn, c->ty * c->tm, lanes * c->tn};
 }
 
@@ -127,6 +128,9 @@ static bool takes(const struct tuff_caps *caps, const struct choice *c, uint32_t
     switch (c->row.family) {
     case TUFF_FAMILY_SHUFFLE: return tuff_shuffle_lanes(caps) && !bytes;
     case TUFF_FAMILY_COOPMAT: return layout & TUFF_GEMM_HALVES && takes_matrices(caps, &t);
+    case TUFF_FAMILY_TILE16:
+        return layout & TUFF_GEMM_HALVES && layout & TUFF_GEMM_HALF_SUMS && caps->f16_arithmetic &&
+               c->depth * (t.rows + t.columns + 16) * 2 <= caps->max_shared_bytes;
     case TUFF_FAMILY_TILE: return c->depth * (t.rows + t.columns + 8) * 4 <= caps->max_shared_bytes;
     case TUFF_FAMILY_MATVEC: return c->tx == 1 || c->tx * c->ty * 4 * 16 <= caps->max_shared_bytes;
     case TUFF_FAMILY_BCAST: return caps->subgroup_size_control && caps->subgroup_shuffle;
@@ -151,7 +155,7 @@ static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *
                       : gemm->a_k_fast             ? gemm->b_k_fast ? NT : NN
                       : gemm->b_k_fast             ? TT
                                                    : TN;
-    if (layout & MATMUL && gemm->halves) layout |= TUFF_GEMM_HALVES;
+    if (layout & MATMUL && gemm->halves) layout |= TUFF_GEMM_HALVES | (gemm->half_sums ? TUFF_GEMM_HALF_SUMS : 0);
     if (layout & MATMUL && few) layout |= fast ? FAST : SLOW;
     for (const struct choice *c = choices;; c++) {
         if (!takes(caps, c, layout, gemm->bytes)) continue;
@@ -219,6 +223,10 @@ static void call_family(const struct tile *t, const struct tuff_gemm *gemm, uint
     } else if (family == TUFF_FAMILY_TILE) {
         call->file = "gemm_tile";
         TUFF_CALL(call, gemm_tile, .SIZE = t->size, .TX = c->tx, .TM = t->tm, .TN = t->tn, .BK = c->depth);
+    } else if (family == TUFF_FAMILY_TILE16) {
+        call->file = "gemm_tile16";
+        TUFF_CALL(call, gemm_tile16, .SIZE = t->size, .TX = c->tx, .TM = t->tm, .TN = t->tn, .BK = c->depth,
+                  .CHUNKS = (c->layouts & CHUNKS) != 0);
     } else if (family == TUFF_FAMILY_COOPMAT) {
         call->file = "gemm_coopmat";
         tuff_call_define(call, "MATRIX_M", (int)(t->rows / c->ty / t->tm));

@@ -9,7 +9,7 @@ enum tuff_gemm_op { TUFF_GEMM_MATMUL, TUFF_GEMM_CONV, TUFF_GEMM_INPUT_GRAD, TUFF
 
 /* Bits of families.def, T: transposed; BYTES: products of i8; WORDS: convolutions, gathered word by word; FAST, SLOW, beside one
  * of the others: of few rows or columns, the other operand's k being its fast axis or not. Asked for beside one of these, in no row: HALVES,
- * of operands that are stored as f16. */
+ * of operands that are stored as f16; HALF_SUMS: sums may be of f16, too. In rows: CHUNKS. */
 enum tuff_gemm_layout {
     TUFF_GEMM_NN = 1,
     TUFF_GEMM_NT = 2,
@@ -19,7 +19,9 @@ enum tuff_gemm_layout {
     TUFF_GEMM_FAST = 32,
     TUFF_GEMM_SLOW = 64,
     TUFF_GEMM_HALVES = 128,
-    TUFF_GEMM_BYTES = 256
+    TUFF_GEMM_BYTES = 256,
+    TUFF_GEMM_HALF_SUMS = 512,
+    TUFF_GEMM_CHUNKS = 1024
 };
 
 /* c[z,m,n] = sum_k a[z,m,k] b[z,k,n] */
@@ -31,6 +33,7 @@ struct tuff_gemm {
     bool c_vec;              /* four columns from a multiple of 4 on are neighbours in memory, at a multiple of 4 */
     bool counted;            /* a sum may end anywhere: COUNTED */
     bool halves;             /* both operands are stored as f16 */
+    bool half_sums;          /* and sums may be of f16 */
     bool bytes;              /* of i8, by integer dot products; i32 */
 };
 /* Chooses the kernel for the device: file, GEMM_OP, grid, the parts gemm and that of the file; the caller adds gemm_matmul or gemm_conv.

@@ -168,6 +168,7 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                              .b_k_fast = attrs->transpose_b,
                              .c_vec = s.n % 4 == 0,
                              .halves = lower->in[A]->dtype == TUFF_F16 && lower->in[B]->dtype == TUFF_F16,
+                             .half_sums = lower->half_sums,
                              .bytes = lower->value->type.dtype == TUFF_I32,
                              .counted = lower->value->in_count > COUNT};
     if (lower->value->in_count > COUNT) tuff_call_define(call, "COUNTED", 1);
@@ -301,6 +302,7 @@ static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, con
 const struct tuff_op tuff_op_matmul = {
     .name = "matmul",
     .takes_blocks = 3,
+    .traits = TUFF_HALF_SUMS,
     .onnx = "MatMul",
     TUFF_LAUNCH(lower),
     TUFF_OPERANDS(2, 3),
