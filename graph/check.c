@@ -398,6 +398,8 @@ static tuff_status evaluate(struct trial *t, tuff_val v)
     for (uint32_t i = 0; i < value->in_count; i++) TUFF_TRY(evaluate(t, value->in[i]));
     uint32_t columns = columns_for(t, v);
     double work = tuff_value_work(t->w->g, v);
+    if (!value->op->ref) t->why = "an operator of it has no definition"; /* an app's own row */
+    if (t->why) return TUFF_OK;
     t->done[v] = true;
     t->bound[v] = tuff_alloc(t->context, (size_t)count_of(t, v) * sizeof **t->bound);
     if (columns) {

@@ -284,6 +284,8 @@ bool tuff_reduces_alike(const struct tuff_value *a, const struct tuff_shape *in_
     return runs_of(b, in_b, runs_b) == count && !memcmp(runs_a, runs_b, count * sizeof *runs_a);
 }
 
+/* Quads of all arrays that a lane of a software device holds: in its stack, which is nearer than loads, masks and loops. Text is unrolled. */
+enum { SOFTWARE_HELD = 128 };
 /* Quads of one array that a lane holds without spilling, by the real compilers (docs/performance.md); of several arrays so much less. */
 static uint32_t most_held(const struct tuff_caps *caps)
 {
@@ -331,7 +333,7 @@ tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row
                     : software  ? (inner ? 8 * wide : wide)
                     : wide > 64 ? wide
                                 : 64 / wide * wide;
-    bool holds = inner && shuffles && !software && e <= held;
+    bool holds = inner && shuffles && (software ? e <= 32 && e * work->held <= SOFTWARE_HELD : e <= held);
     TUFF_TRY(tuff_lower_rounds(lower, holds ? 0 : row_rounds(work, e)));
     call->file = "row";
     if (!inner) tuff_call_define(call, "COLUMNS", 1);
