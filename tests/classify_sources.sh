@@ -99,8 +99,8 @@ CHECK
     for every in 0 -1 2.5 no; do ends 2 "--every is a whole number from 1" $mnist --frames 640x360 --every $every -; done
     ends 2 "--frames does not go with --data" $mnist $frames --data x
     ends 2 "one picture" $mnist - -
-    ends 2 "--batch cannot be" $mnist --batch 0 x.png
-    ends 2 "--threads cannot be" $mnist --threads 17 x.png
+    ends 2 "--batch is a whole number" $mnist --batch 0 x.png
+    ends 2 "--threads is a whole number" $mnist --threads 17 x.png
     ends 2 "are for ONNX models" --model x.tuff --preset unit x.png
     ends 2 "--count and --first" $mnist --count 3 x.png
     ends 1 "takes 1 at once" $mnist --batch 2 "$work/pictures"

@@ -333,7 +333,8 @@ tuff_status tuff_row_lower(const struct tuff_lower *lower, const struct tuff_row
                     : software  ? (inner ? 8 * wide : wide)
                     : wide > 64 ? wide
                                 : 64 / wide * wide;
-    bool holds = inner && shuffles && (software ? e <= 32 && e * work->held <= SOFTWARE_HELD : e <= held);
+    bool holds = inner && shuffles &&
+                 (software ? !lower->any_size && e <= 32 && e * work->held <= SOFTWARE_HELD : e <= held);
     TUFF_TRY(tuff_lower_rounds(lower, holds ? 0 : row_rounds(work, e)));
     call->file = "row";
     if (!inner) tuff_call_define(call, "COLUMNS", 1);
