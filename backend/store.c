@@ -156,15 +156,14 @@ static void keep_lines(struct tuff_text *text, const char *at, const struct tuff
     }
 }
 
-/* Held while the file is changed; NULL where another process does so for seconds, or nothing is kept. */
-static struct tuff_os_lock *hold(struct tuff_context *context, const char *name)
+/* Held while the file is changed; NULL where another process does so for seconds, or nothing is kept. silent: lives as long as the lock. */
+static struct tuff_os_lock *hold(struct tuff_context *context, struct tuff_context *silent, const char *name)
 {
-    struct tuff_context silent = quiet(context);
     struct tuff_os_lock *lock = NULL;
     struct tuff_text path = {.context = context};
     char *file = folder_ready(context, "", true) ? path_of(context, "", name) : NULL;
     if (file) tuff_text_add(&path, "%s.lock", file);
-    if (file && !path.failed) (void)!tuff_os_lock(&silent, path.data, 2000, &lock, NULL);
+    if (file && !path.failed) (void)!tuff_os_lock(silent, path.data, 2000, &lock, NULL);
     tuff_free(context, file);
     tuff_text_finish(&path);
     return lock;
@@ -175,7 +174,8 @@ void tuff_lines_add(struct tuff_context *context, const struct tuff_lines *lines
     void *file = NULL;
     size_t bytes = 0, head = strlen(lines->head);
     struct tuff_text text = {.context = context};
-    struct tuff_os_lock *lock = hold(context, lines->name);
+    struct tuff_context silent = quiet(context);
+    struct tuff_os_lock *lock = hold(context, &silent, lines->name);
     bool there = tuff_store_read(context, lines->name, TUFF_LINES_BYTES, &file, &bytes);
     tuff_text_add(&text, "%s", lines->head);
     add_line(&text, key, says, strlen(says));
