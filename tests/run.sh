@@ -102,6 +102,9 @@ finish() { # prints the summaries; the exit status says whether anything failed
     exit 0
 }
 passes_off=nofuse,nosimplify,noalias,poison,validate
+# What the default leaves to the matrix: of references, and of sanitizers.
+long_references='onnx_runtime|torch_layers'
+long_programs='train_program|detect_boxes|sample_transfer|train_augment|train_scores'
 
 quick() {
     packages
@@ -112,7 +115,8 @@ quick() {
 default() {
     packages vulkan-validationlayers dpkg-dev file python3 clang libclang-rt-dev # clang: tests/fuzz_rounds.sh
     build release
-    suite "release, lavapipe, validation" release check,validate
+    export TUFF_FUZZ_RUNS="${TUFF_FUZZ_RUNS:-3000}"
+    suite "release, lavapipe, validation" release check,validate -E "^($long_references)\$"
     # What passes have a say in; the others run so in the matrix.
     suite "release, lavapipe, passes off, poisoned" release $passes_off \
         -R '^((backend_program|refs_suite|train_(bits|control|groups|barriers))$|(graph|op|session)_)' \
@@ -121,7 +125,7 @@ default() {
     build asan "-DTUFF_SHADERS_OF=$root/build/release"
     # Not what trains or measures for long, nor compares numbers alone: those run so in the matrix.
     suite "address and undefined-behaviour sanitizer, lavapipe" asan check \
-        -E '^((canary|dryrun|fuzz|lint|install|roofline|pack|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|(refs_suite|op_(chains|edges|products|rows|same_bits|selftest|types)|session_kernels|example_classifier)$)'
+        -E '^((canary|dryrun|fuzz|lint|install|roofline|pack|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|('$long_programs')$|(refs_suite|op_(chains|edges|products|rows|same_bits|selftest|types)|session_kernels|example_classifier)$)'
 }
 
 # ---- matrix ----
@@ -320,6 +324,7 @@ matrix() {
 
     if built "build, sanitizers" asan; then
         programs "  address and undefined behaviour" asan env TUFF_DEBUG=check
+        task "  programs that train and detect" ctest --test-dir build/asan --output-on-failure -R "^($long_programs)\$" || true
         task "  every edit of ONNX's conformance models" env TUFF_EDITS=1 timeout 1800 build/asan/tests/onnx_edits || true
     fi
     except=graph_evaluate # of one thread; the sanitizer's shadow of its 8 GiB is larger than they
@@ -351,6 +356,7 @@ matrix() {
     long "1,000 rounds, 10,000 steps" train_rounds 1000 10000
     long "self-test with the kernels of other devices" op_selftest all
     long "matrix products of every class of devices" op_products all
+    task "ONNX Runtime and PyTorch's layers" ctest --test-dir build/release --output-on-failure -R "^($long_references)\$" || true
     task "fuzzing, 200,000 rounds of each reader" env TUFF_FUZZ_RUNS=200000 sh tests/fuzz_rounds.sh || true
     task "ResNet-50's head beside PyTorch's" sh tests/torch_transfer.sh small resnet50 || true
     task "mutations: those of the list, 20 drawn" python3 tests/mutate.py --count 20 --minutes 120 || true
