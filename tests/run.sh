@@ -125,7 +125,7 @@ default() {
     build asan "-DTUFF_SHADERS_OF=$root/build/release"
     # Not what trains or measures for long, nor compares numbers alone: those run so in the matrix.
     suite "address and undefined-behaviour sanitizer, lavapipe" asan check \
-        -E '^((canary|dryrun|fuzz|lint|install|roofline|pack|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|('$long_programs')$|(refs_suite|op_(chains|edges|products|rows|same_bits|selftest|types)|session_kernels|example_classifier)$)'
+        -E '^((canary|dryrun|fuzz|lint|install|roofline|pack|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads|precision|recompute)$|('$long_programs')$|(refs_suite|session_check|op_(chains|edges|products|rows|same_bits|selftest|types)|session_kernels|example_classifier)$)'
 }
 
 # ---- matrix ----
