@@ -187,8 +187,8 @@ static tuff_status whole(const struct tuff_bound *b)
 
 tuff_status tuff_bound_by(const struct tuff_bound *b, enum tuff_error_rule rule)
 {
-    switch (b->value->op->ref || rule == TUFF_ERROR_NONE ? rule
-                                                         : TUFF_ERROR_UNDECLARED) { /* an app's own row has no definition */
+    if (!b->value->op->ref && rule != TUFF_ERROR_NONE) return TUFF_ERR_UNSUPPORTED; /* an app's own row has no definition */
+    switch (rule) {
     case TUFF_ERROR_UNDECLARED: break;
     case TUFF_ERROR_NONE: return TUFF_OK;
     case TUFF_ERROR_MOVES: return tuff_bound_moved(b, b->value);

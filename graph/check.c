@@ -172,6 +172,14 @@ static tuff_val next_written(const struct trial *t, uint32_t *at)
     return 0;
 }
 
+enum { MOST_OPERANDS = 8 };
+static void types_of(const struct trial *t, const struct tuff_value *value, struct tuff_type types[MOST_OPERANDS])
+{
+    for (uint32_t i = 0; i < MOST_OPERANDS; i++)
+        types[i] = i < value->in_count && value->in[i] ? val(t->w, value->in[i])->type
+                                                       : (struct tuff_type){.dtype = TUFF_F32};
+}
+
 static tuff_status find_values(struct trial *t)
 {
     double elements = 0, terms = 1;
@@ -184,9 +192,8 @@ static tuff_status find_values(struct trial *t)
     for (tuff_val v = 1; v < t->w->g->count && !t->why; v++) {
         const struct tuff_value *value = val(t->w, v);
         if (!t->needed[v] || is_read(t, v) || !tuff_op_is_product(value->op)) continue;
-        struct tuff_type types[8] = {{.dtype = TUFF_F32}};
-        for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(types); i++)
-            if (value->in[i]) types[i] = val(t->w, value->in[i])->type;
+        struct tuff_type types[MOST_OPERANDS];
+        types_of(t, value, types);
         t->product = t->product || value->op->terms; /* of others, as attention, whole numbers would be too large */
         if (value->op->terms) terms = fmax(terms, value->op->terms(value, types));
     }
@@ -279,8 +286,8 @@ static tuff_status fill_all(struct trial *t)
 /* A product of which some columns alone are computed, or their sums: copies of its descriptor and operands. */
 struct part {
     struct tuff_value value;
-    struct tuff_type types[8];
-    const double *in[8], *error[8];
+    struct tuff_type types[MOST_OPERANDS];
+    const double *in[MOST_OPERANDS], *error[MOST_OPERANDS];
     uint32_t axis[2];         /* that the columns lie along, of operand 1 and of the result */
     uint64_t columns, before; /* of all; elements of one line along the axis and all axes behind it are columns * behind */
     double *out, *bound;      /* [owned] */
@@ -379,12 +386,11 @@ static tuff_status sample(struct trial *t, tuff_val v, uint32_t columns)
 static uint32_t columns_for(const struct trial *t, tuff_val v)
 {
     const struct tuff_value *value = val(t->w, v);
-    struct tuff_type types[8] = {{.dtype = TUFF_F32}};
+    struct tuff_type types[MOST_OPERANDS];
     uint32_t axis[2];
     double work = tuff_value_work(t->w->g, v) / 2;
     if (work <= t->most->work || !tuff_op_is_product(value->op) || !value->op->columns) return 0;
-    for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(types); i++)
-        if (value->in[i]) types[i] = val(t->w, value->in[i])->type;
+    types_of(t, value, types);
     if (!value->op->columns(value, types, axis)) return 0;
     uint32_t all = value->type.shape.dim[axis[1]];
     double fit = t->most->work * all / work;
@@ -396,10 +402,10 @@ static tuff_status evaluate(struct trial *t, tuff_val v)
     const struct tuff_value *value = val(t->w, v);
     if (!v || t->done[v]) return TUFF_OK;
     for (uint32_t i = 0; i < value->in_count; i++) TUFF_TRY(evaluate(t, value->in[i]));
-    uint32_t columns = columns_for(t, v);
-    double work = tuff_value_work(t->w->g, v);
     if (!value->op->ref) t->why = "an operator of it has no definition"; /* an app's own row */
     if (t->why) return TUFF_OK;
+    uint32_t columns = columns_for(t, v);
+    double work = tuff_value_work(t->w->g, v);
     t->done[v] = true;
     t->bound[v] = tuff_alloc(t->context, (size_t)count_of(t, v) * sizeof **t->bound);
     if (columns) {
@@ -506,7 +512,8 @@ static tuff_status freivalds(struct trial *t, tuff_val v)
     const uint8_t *image = image_of(t, v);
     struct part p;
     double *stored = NULL;
-    const struct tuff_type types[2] = {val(t->w, value->in[0])->type, val(t->w, value->in[1])->type};
+    struct tuff_type types[MOST_OPERANDS];
+    types_of(t, value, types);
     bool exact = image && !tuff_sums_halves(t->w->g, value->op, types) &&
                  (value->type.dtype == TUFF_F32 || value->type.dtype == TUFF_I32) &&
                  tuff_value_work(t->w->g, v) / 2 / (double)count_of(t, v) * t->factor * t->factor < EXACT;

@@ -224,28 +224,20 @@ uint gemm_from_b(GemmZ z, uint n, uint k)
 uint gemm_step_a(uint k) { return (TRANSPOSE_A ? k * m_count : k) / A_UNIT; }
 uint gemm_step_b(uint k) { return (TRANSPOSE_B ? k : k * n_count) / B_UNIT; }
 /* inside: all four are elements of the matrix */
-vec4 gemm_four_a(uint from, bool inside)
-{
-    uint last = inside ? ~0u : a_last, last_quad = inside ? ~0u : a_last / 4;
-    vec4 v;
-    if (A_VEC) {
-        v = in0q(min(from, last_quad));
-    } else {
-        v = vec4(in0(min(from, last)), in0(min(from + 1, last)), in0(min(from + 2, last)), in0(min(from + 3, last)));
-    }
-    return v;
+#define GEMM_FOUR(name, VEC, one, quad, last_one) \
+vec4 name(uint from, bool inside) \
+{ \
+    uint last = inside ? ~0u : last_one, last_quad = inside ? ~0u : last_one / 4; \
+    vec4 v; \
+    if (VEC) { \
+        v = quad(min(from, last_quad)); \
+    } else { \
+        v = vec4(one(min(from, last)), one(min(from + 1, last)), one(min(from + 2, last)), one(min(from + 3, last))); \
+    } \
+    return v; \
 }
-vec4 gemm_four_b(uint from, bool inside)
-{
-    uint last = inside ? ~0u : b_last, last_quad = inside ? ~0u : b_last / 4;
-    vec4 v;
-    if (B_VEC) {
-        v = in1q(min(from, last_quad));
-    } else {
-        v = vec4(in1(min(from, last)), in1(min(from + 1, last)), in1(min(from + 2, last)), in1(min(from + 3, last)));
-    }
-    return v;
-}
+GEMM_FOUR(gemm_four_a, A_VEC, in0, in0q, a_last)
+GEMM_FOUR(gemm_four_b, B_VEC, in1, in1q, b_last)
 vec4 gemm_load_a(GemmZ z, uint from, uint m, uint k) { return gemm_four_a(from, A_VEC && !K_TAIL); }
 vec4 gemm_load_b(GemmZ z, uint from, uint n, uint k) { return gemm_four_b(from, B_VEC && !K_TAIL); }
 /* Of the last round: zeros for what lies behind the end. */
