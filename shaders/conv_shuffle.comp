@@ -28,7 +28,8 @@
  * spec  12     ROWS: window rows (c,u) between two loads of weights: 4, gradient: KH
  * def          CONV_GRAD 0 | 1
  * grid         group_count workgroups, folded: tile of positions fastest, then of channels, then group
- * why          as gemm_shuffle.comp; and the window of four positions is read once for its KW taps, as whole quads */
+ * why          as gemm_shuffle.comp, with its condition around each row; the windows of ROWS rows are read first, as whole quads, and once for
+ *              their KW taps, so that a channel's sums are read and written once for ROWS * KW products */
 // tuff: full-subgroups
 // tuff: variants -DCONV_GRAD=0; -DCONV_GRAD=1
 #ifndef CONV_GRAD
@@ -178,6 +179,7 @@ void main()
             }
 #endif
         }
+        vec4 tap[NG][ROWS][KW];
         [[unroll]] for (uint s = 0; s < ROWS; s++) {
             uint row = r0 + s, channel = row / KH, u = CONV_GRAD != 0 ? s : row - channel * KH;
             bool inside = !ROW_TAIL || row < rows;
@@ -185,30 +187,30 @@ void main()
             [[unroll]] for (uint h = 0; h < NG; h++) {
                 float f[FETCHED];
                 read_window(quad[h].source + offset, f);
-                vec4 tap[KW];
                 [[unroll]] for (uint v = 0; v < KW; v++)
                     [[unroll]] for (uint c = 0; c < 4; c++) {
                         bool ok = inside;
                         if (PADDED) ok = ok && quad[h].y[c] + row_of(u) < sh && quad[h].x[c] + column_of(v) < sw;
-                        tap[v][c] = ok ? f[in_window(c, v) + (SHIFTS ? 0 : SHIFT)] : 0.0;
-                    }
-                [[unroll]] for (uint g = 0; g < MG; g++)
-                    [[unroll]] for (uint r = 0; r < LANES; r++) {
-                        [[unroll]] for (uint v = 0; v < KW; v++) {
-                            uint i = ((class_of(u, v) * MG + g) * LANES + r) * NG + h;
-#if CONV_GRAD
-                            uint t = s * KW + v, e = r * TAPS + t;
-                            float w = A_VEC ? subgroupShuffle(a[g][e / 4 / LANES][e % 4], e / 4 % LANES)
-                                            : subgroupShuffle(a[g][t / 4][t % 4], r);
-#else
-                            uint t = s * KW + v;
-                            float w = subgroupShuffle(a[g][t / 4][t % 4], r);
-#endif
-                            acc[i] = fma(vec4(w), tap[v], acc[i]);
-                        }
+                        tap[h][s][v][c] = ok ? f[in_window(c, v) + (SHIFTS ? 0 : SHIFT)] : 0.0;
                     }
             }
         }
+        [[unroll]] for (uint g = 0; g < MG; g++)
+            [[unroll]] for (uint r = 0; r < LANES; r++)
+                if (m0 + g * LANES + r < m_count) {
+                    [[unroll]] for (uint h = 0; h < NG; h++)
+                        [[unroll]] for (uint t = 0; t < ROWS * KW; t++) {
+                            uint i = ((class_of(CONV_GRAD != 0 ? t / KW : 0, t % KW) * MG + g) * LANES + r) * NG + h;
+#if CONV_GRAD
+                            uint e = r * TAPS + t;
+                            float w = A_VEC ? subgroupShuffle(a[g][e / 4 / LANES][e % 4], e / 4 % LANES)
+                                            : subgroupShuffle(a[g][t / 4][t % 4], r);
+#else
+                            float w = subgroupShuffle(a[g][t / 4][t % 4], r);
+#endif
+                            acc[i] = fma(vec4(w), tap[h][t / KW][t % KW], acc[i]);
+                        }
+                }
     }
     const uint CLASS = MG * LANES * NG; /* results of a class */
     const uint ROUNDS = C_VEC ? 8 : 16, STEP = (MG * LANES + ROUNDS - 1) / ROUNDS; /* stores are much text: a loop around a few rows, which compilers keep */

@@ -21,11 +21,13 @@
  * spec  10, 11 TOP, LEFT
  * grid         group_count workgroups, folded: tile of window rows fastest, then of channels, then group, then split
  * why          each lane walks along its window row with the quads of a window in hand, so that x is loaded once for all taps;
- *              gy is loaded by one lane and handed around */
+ *              gy is loaded by one lane and handed around; the condition
+ *              around each row as in gemm_shuffle.comp */
 // tuff: full-subgroups
 #include "include/hooks.glsl"
 TUFF_KERNEL(conv_weight_shuffle, 6)
 TUFF_PORTS(IIO)
+#include "include/quads.glsl"
 
 const bool FLAT = (FLAGS & 1u) != 0, GY_VEC = (FLAGS & 2u) != 0, PADDED = (FLAGS & 4u) != 0, SHIFTS = (FLAGS & 8u) != 0;
 const uint WINDOW = 3 * SW + (KW - 1) * DW + 1;
@@ -40,14 +42,13 @@ vec4 read_x(uint at, uint k) { return in0q(min(uint(int(at) >> 2) + k, last / 4u
 /* Four pixels of gy from `at` on, of which `count` exist. */
 vec4 read_gy(uint at, uint count)
 {
-    if (GY_VEC) return in1q(at / 4u);
-    vec4 v;
-    [[unroll]] for (uint c = 0; c < 4; c++) {
-        float e = in1(at + min(c, count - 1));
-        v[c] = c < count ? e : 0.0;
-    }
-    return v;
+    vec4 v = in1q(at / 4u);
+    if (GY_VEC) return v;
+    v = tuff_any4(v, in1q((at + count - 1) / 4u), at);
+    return mix(vec4(0.0), v, lessThan(uvec4(0, 1, 2, 3), uvec4(count)));
 }
+
+const uint QUADS = 2; /* of gy a round */
 
 void main()
 {
@@ -77,41 +78,58 @@ void main()
         vec4 x[NG][FETCHES]; /* the last SW of them come with each quad of gy */
         [[unroll]] for (uint k = 0; k < NG; k++)
             [[unroll]] for (uint t = 0; t < KEPT; t++) x[k][t] = read_x(x_at + x_row[k], t);
-        for (uint q = 0; q < quads; q++) {
-            vec4 a[MG];
-            [[unroll]] for (uint g = 0; g < MG; g++) a[g] = read_gy(gy_at + gy_row[g] + q * 4, FLAT ? 4 : min(ow - q * 4, 4));
-            [[unroll]] for (uint k = 0; k < NG; k++) {
-                uint begin = x_at + x_row[k] + q * 4 * SW;
-                float f[FETCHED];
-                [[unroll]] for (uint t = 0; t < SW; t++) x[k][KEPT + t] = read_x(begin, KEPT + t);
-                [[unroll]] for (uint t = 0; t < FETCHES; t++)
-                    [[unroll]] for (uint c = 0; c < 4; c++) f[4 * t + c] = x[k][t][c];
-                [[unroll]] for (uint t = 0; t < KEPT; t++) x[k][t] = x[k][t + SW];
-                if (SHIFTS) {
-                    [[unroll]] for (uint e = 0; e < WINDOW + 2; e++) f[e] = (begin & 1u) != 0 ? f[e + 1] : f[e];
-                    [[unroll]] for (uint e = 0; e < WINDOW; e++) f[e] = (begin & 2u) != 0 ? f[e + 2] : f[e];
-                }
-                float tap[4][KW];
-                [[unroll]] for (uint c = 0; c < 4; c++) {
-                    uint j = q * 4 + c, i = i0;
-                    bool exists = GY_VEC || j < ow; /* gy is 0 in other columns, but what lies there may be no number */
-                    if (FLAT && PADDED) {
-                        i = j / ow;
-                        j -= i * ow;
-                    }
-                    [[unroll]] for (uint v = 0; v < KW; v++) {
-                        bool ok = exists && (!PADDED || (i * SH + y_tap[k] < h && j * SW + v * DW - LEFT < w));
-                        tap[c][v] = ok ? f[c * SW + v * DW + (SHIFTS ? 0 : SHIFT)] : 0.0;
-                    }
-                }
-                [[unroll]] for (uint g = 0; g < MG; g++)
-                    [[unroll]] for (uint r = 0; r < LANES; r++)
-                        [[unroll]] for (uint c = 0; c < 4; c++) {
-                            float y = subgroupShuffle(a[g][c], r);
-                            [[unroll]] for (uint v = 0; v < KW; v++)
-                                acc[g * LANES + r][k][v] = fma(y, tap[c][v], acc[g * LANES + r][k][v]);
+        uint next_row = 0, next_column = 0; /* FLAT: where the next pixel lies */
+        for (uint q0 = 0; q0 < quads; q0 += QUADS) {
+            vec4 a[QUADS][MG];
+            float tap[NG][4 * QUADS][KW];
+            [[unroll]] for (uint s = 0; s < QUADS; s++) {
+                uint q = q0 + s;
+                bool inside = s == 0 || q < quads;
+                uint count = FLAT ? 4 : min(ow - q * 4, 4), row[4], column[4];
+                if (FLAT && PADDED)
+                    [[unroll]] for (uint c = 0; c < 4; c++) {
+                        row[c] = next_row;
+                        column[c] = next_column++;
+                        if (next_column == ow) {
+                            next_column = 0;
+                            next_row++;
                         }
+                    }
+                [[unroll]] for (uint g = 0; g < MG; g++) {
+                    vec4 v = read_gy(gy_at + gy_row[g] + (inside ? q : 0) * 4, inside ? count : 4);
+                    a[s][g] = inside ? v : vec4(0.0);
+                }
+                [[unroll]] for (uint k = 0; k < NG; k++) {
+                    uint begin = x_at + x_row[k] + q * 4 * SW;
+                    float f[FETCHED];
+                    [[unroll]] for (uint t = 0; t < SW; t++) x[k][KEPT + t] = read_x(begin, KEPT + t);
+                    [[unroll]] for (uint t = 0; t < FETCHES; t++)
+                        [[unroll]] for (uint c = 0; c < 4; c++) f[4 * t + c] = x[k][t][c];
+                    [[unroll]] for (uint t = 0; t < KEPT; t++) x[k][t] = x[k][t + SW];
+                    if (SHIFTS) {
+                        [[unroll]] for (uint e = 0; e < WINDOW + 2; e++) f[e] = (begin & 1u) != 0 ? f[e + 1] : f[e];
+                        [[unroll]] for (uint e = 0; e < WINDOW; e++) f[e] = (begin & 2u) != 0 ? f[e + 2] : f[e];
+                    }
+                    [[unroll]] for (uint c = 0; c < 4; c++) {
+                        uint i = FLAT ? row[c] : i0, j = FLAT ? column[c] : q * 4 + c;
+                        bool exists = inside && (GY_VEC || j < ow); /* gy is 0 in other columns, but what lies there may be no number */
+                        [[unroll]] for (uint v = 0; v < KW; v++) {
+                            bool ok = exists && (!PADDED || (i * SH + y_tap[k] < h && j * SW + v * DW - LEFT < w));
+                            tap[k][4 * s + c][v] = ok ? f[c * SW + v * DW + (SHIFTS ? 0 : SHIFT)] : 0.0;
+                        }
+                    }
+                }
             }
+            [[unroll]] for (uint g = 0; g < MG; g++)
+                [[unroll]] for (uint r = 0; r < LANES; r++)
+                    if (m0 + g * LANES + r < co) {
+                        [[unroll]] for (uint c = 0; c < 4 * QUADS; c++) {
+                            float y = subgroupShuffle(a[c / 4][g][c % 4], r);
+                            [[unroll]] for (uint k = 0; k < NG; k++)
+                                [[unroll]] for (uint v = 0; v < KW; v++)
+                                    acc[g * LANES + r][k][v] = fma(y, tap[k][c][v], acc[g * LANES + r][k][v]);
+                        }
+                    }
         }
     }
     [[unroll]] for (uint r = 0; r < MG * LANES; r++)

@@ -9,8 +9,11 @@
  * in, out, push, spec 0..5, 9..12, def, grid  include/gemm.glsl; tiles of LANES * MG rows and LANES * 4 * NG columns
  * spec  6      LANES: the subgroup's size, a multiple of 4; also the workgroup's
  * spec  7, 8   MG, NG: groups of LANES rows and of LANES * 4 columns
+ * spec  13     KU: k of one round, a multiple of 4
  * why          on a processor a load costs by the element however many lanes want it, so each element is loaded once per
- *              subgroup, by one lane; a shuffle from a constant lane is one instruction. Lanes lie along n. */
+ *              subgroup, by one lane; a shuffle from a constant lane is one instruction. Lanes lie along n. A row's sums lie in memory
+ *              between rounds, as there are more than registers; the condition around each row has them read, added to and written
+ *              at once: llvmpipe writes what a loop changes under its mask, at the end of the block that changes it */
 // tuff: full-subgroups
 // tuff: variants -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 #include "include/kernel.glsl"
@@ -98,18 +101,21 @@ void main()
         [[unroll]] for (uint c = 0; c < 4; c++) col[h][c] = gemm_col(z, n0 + h * (LANES * 4) + c);
     [[unroll]] for (uint i = 0; i < MG * LANES * NG; i++) acc[i] = vec4(0.0);
 
-    for (uint k = z.k_begin; k < z.k_end; k += 4) {
-        vec4 x[MG];
-        [[unroll]] for (uint g = 0; g < MG; g++) x[g] = load_a(z, row[g], m0 + g * LANES, k, lane);
-        [[unroll]] for (uint h = 0; h < NG; h++) {
-            vec4 y[4];
-            load_b(z, col[h], n0 + h * (LANES * 4), k, y);
-            [[unroll]] for (uint g = 0; g < MG; g++)
-                [[unroll]] for (uint r = 0; r < LANES; r++) {
-                    uint i = (g * LANES + r) * NG + h;
-                    [[unroll]] for (uint q = 0; q < 4; q++) acc[i] = fma(vec4(element_a(x[g], r, q)), y[q], acc[i]);
-                }
+    for (uint k = z.k_begin; k < z.k_end; k += KU) {
+        vec4 x[KU / 4][MG], y[KU / 4][NG][4];
+        [[unroll]] for (uint s = 0; s < KU / 4; s++) {
+            [[unroll]] for (uint g = 0; g < MG; g++) x[s][g] = load_a(z, row[g], m0 + g * LANES, k + 4 * s, lane);
+            [[unroll]] for (uint h = 0; h < NG; h++) load_b(z, col[h], n0 + h * (LANES * 4), k + 4 * s, y[s][h]);
         }
+        [[unroll]] for (uint g = 0; g < MG; g++)
+            [[unroll]] for (uint r = 0; r < LANES; r++)
+                if (m0 + g * LANES + r < m_count) {
+                    [[unroll]] for (uint h = 0; h < NG; h++)
+                        [[unroll]] for (uint q = 0; q < KU; q++) {
+                            uint i = (g * LANES + r) * NG + h;
+                            acc[i] = fma(vec4(element_a(x[q / 4][g], r, q % 4)), y[q / 4][h][q % 4], acc[i]);
+                        }
+                }
     }
     const uint ROUNDS = C_VEC ? 4 : 16, STEP = (MG * LANES + ROUNDS - 1) / ROUNDS; /* stores are much text: a loop around a few rows, which compilers keep */
     [[dont_unroll]] for (uint r0 = 0; r0 < MG * LANES; r0 += STEP) {

@@ -219,7 +219,7 @@ static void call_family(const struct tile *t, const struct tuff_gemm *gemm, uint
               .B_VEC = matrix && (gemm->b_k_fast ? k_even : gemm->n % 4 == 0), .C_VEC = gemm->c_vec, .K_TAIL = tail);
     if (family == TUFF_FAMILY_SHUFFLE) {
         call->file = "gemm_shuffle";
-        TUFF_CALL(call, gemm_shuffle, .LANES = t->size, .MG = t->tm, .NG = t->tn);
+        TUFF_CALL(call, gemm_shuffle, .LANES = t->size, .MG = t->tm, .NG = t->tn, .KU = c->depth);
     } else if (family == TUFF_FAMILY_TILE) {
         call->file = "gemm_tile";
         TUFF_CALL(call, gemm_tile, .SIZE = t->size, .TX = c->tx, .TM = t->tm, .TN = t->tn, .BK = c->depth);
