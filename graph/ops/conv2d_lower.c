@@ -83,13 +83,13 @@ static void choose_groups(const struct tuff_lower *lower, const struct tuff_conv
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), classes = c->grad ? s->sh * s->sw : 1, taps = s->kh * s->kw;
     *mg = c->m > 2 * lanes && taps <= 25 ? 4 : c->m > lanes ? 2 : 1;
     *ng = 2;
-    while (*mg > 1 && *mg * classes > 8) *mg /= 2;
+    while (*mg > 1 && *mg * classes > 16) *mg /= 2;
     while (!lower->any_size && (*mg > 1 || *ng > 1) &&
            tuff_ceil_div(c->m, lanes * *mg) * tuff_ceil_div(quads, lanes * *ng) * s->groups < TUFF_LEAST_GROUPS)
         *(*mg > 1 ? mg : ng) /= 2;
     struct tuff_way ways[4];
     uint32_t count = 0, standard = 0;
-    for (uint32_t k = 1; k <= 8 && k * classes <= 8 && (k == 1 || k * lanes < 2 * c->m); k *= 2) {
+    for (uint32_t k = 1; k <= 8 && k * classes <= 16 && (k == 1 || k * lanes < 2 * c->m); k *= 2) {
         if (k == *mg) standard = count;
         ways[count++] = (struct tuff_way){TUFF_FAMILY_SHUFFLE, {k}};
     }
