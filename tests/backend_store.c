@@ -351,6 +351,54 @@ static void test_lines(struct store_test *t)
     close_context(t);
 }
 
+/* Adds a line where the file holds these bytes, and counts what is then read of ours. */
+static unsigned lines_of(struct store_test *t, const char *key, const void *data, size_t bytes, bool add)
+{
+    const struct tuff_os_part part = {.data = data, .bytes = bytes};
+    unsigned counts[2] = {0, 0};
+    if (tuff_os_write_private(NULL, t->path, &part, 1, NULL) != TUFF_OK) abort();
+    open_context(t, t->folder);
+    if (add) tuff_lines_add(t->test.context, &some_lines, key, "right again");
+    tuff_lines_each(t->test.context, &some_lines, key, count_line, counts);
+    close_context(t);
+    return counts[0] + counts[1];
+}
+
+/* A line of which a byte was changed, or the end is cut off, says nothing, and where it is this device's the log tells of it. */
+static void test_damaged_lines(struct store_test *t)
+{
+    static const char KEY[] = "a device 1 ", zeros[100] = "";
+    void *data = NULL;
+    size_t bytes = 0;
+    begin(t);
+    open_context(t, t->folder);
+    tuff_lines_add(t->test.context, &some_lines, KEY, "right so far");
+    close_context(t);
+    snprintf(t->path, sizeof t->path, "%s/%s", t->folder, some_lines.name);
+    if (tuff_os_read_file(NULL, t->path, 0, &data, &bytes, NULL) != TUFF_OK) abort();
+    const size_t head = strlen(some_lines.head);
+    backend_check(&t->test, lines_of(t, KEY, data, bytes, false) == 1 && !t->lines, "whole: expected the line");
+    backend_check(&t->test, lines_of(t, "a device 2 ", data, bytes, false) == 0 && !t->lines, "expected nothing of another");
+    for (size_t at = head; at < bytes; at++) {
+        char *byte = (char *)data + at;
+        const unsigned told = at >= head + strlen(KEY);
+        *byte ^= 1;
+        unsigned got = lines_of(t, KEY, data, bytes, false);
+        backend_check(&t->test, got == 0 && t->lines == told, "byte %zu is changed: got %u lines, %u told", at, got,
+                      t->lines);
+        *byte ^= 1;
+        got = lines_of(t, KEY, data, at, false);
+        backend_check(&t->test, got == 0 && t->lines == told, "cut at %zu: got %u lines, %u told", at, got, t->lines);
+    }
+    backend_check(&t->test, lines_of(t, "a device 2 ", data, bytes, true) == 1, "expected a line beside another's");
+    tuff_free(NULL, data);
+    if (tuff_os_read_file(NULL, t->path, 0, &data, &bytes, NULL) != TUFF_OK) abort();
+    backend_check(&t->test, lines_of(t, KEY, data, bytes, false) == 1, "expected another's line to stay");
+    backend_check(&t->test, lines_of(t, KEY, zeros, sizeof zeros, false) == 0, "zeros: expected nothing");
+    backend_check(&t->test, lines_of(t, KEY, zeros, sizeof zeros, true) == 1, "zeros: expected a file anew");
+    tuff_free(NULL, data);
+}
+
 /* What a device without a driver reads: every byte of the file is changed in its turn, and the file cut everywhere. */
 static void test_damage(struct store_test *t)
 {
@@ -408,6 +456,7 @@ int main(void)
     test_places(&t);
     test_others_at_once(&t);
     test_lines(&t);
+    test_damaged_lines(&t);
     test_damage(&t);
     clear(&t);
     return backend_test_end(&t.test, "backend_store");
