@@ -49,7 +49,6 @@ static const struct {
                  {offsetof(struct tuff_options, limits), "TUFF_LIMITS"},
                  {offsetof(struct tuff_options, driver), "TUFF_DRIVER"},
                  {offsetof(struct tuff_options, device_class), "TUFF_CLASS"},
-                 {offsetof(struct tuff_options, tiles), "TUFF_TILES"},
                  {offsetof(struct tuff_options, tuning), "TUFF_TUNING"}};
 
 static const char **text_of(struct tuff_options *options, size_t row)

@@ -126,7 +126,6 @@ struct tuff_options {
     const char *limits;    /* clamps what devices offer, as "v3d71,range=65536,no-timeline"; NULL: not */
     const char *driver; /* rows of the table of known drivers: "none", "+NAME", "-NAME", by commas; NULL: those that fit */
     const char *device_class; /* the class of devices that kernels are chosen for, "amd-rdna"; NULL: the device's own */
-    const char *tiles; /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
     uint32_t
         submission_ms; /* longest submission that is aimed at, 1 to 10000; 0: 500. Apps that share the GPU with a screen: 8 */
     enum tuff_check_mode check; /* TUFF_CHECK_FIRST */
@@ -145,7 +144,6 @@ struct tuff_options {
  *   TUFF_LIMITS     limits     "v3d71", "range=65536,no-subgroups"
  *   TUFF_DRIVER     driver     "none", "+NAME", "-NAME"
  *   TUFF_CLASS      device_class  "amd-rdna", "nvidia", ..: kernels of another class of devices
- *   TUFF_TILES      tiles      "avx2" or "avx512"
  *   TUFF_SUBMISSION_MS  submission_ms  a whole number, "8"
  *   TUFF_TUNING     tuning     a path
  *   TUFF_CHECK      check      "1": all, "0": none

@@ -4,7 +4,6 @@
 #include "backend/health.h"
 #include "backend/instance.h"
 #include "backend/plan.h"
-#include "backend/tiles.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -476,7 +475,7 @@ tuff_status tuff_gpu_query(struct tuff_instance *instance, VkPhysicalDevice hand
     TUFF_TRY(tuff_drivers_apply(instance->context, instance->context->options.driver, &gpu->caps, error));
     TUFF_TRY(tuff_class_apply(instance->context, &gpu->caps, error));
     gpu->caps.families_off = tuff_health_off(instance->context, &gpu->caps);
-    return tuff_tiles_apply(instance->context, &gpu->caps, error);
+    return TUFF_OK;
 }
 
 static int rank(const struct tuff_gpu *gpu)

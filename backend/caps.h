@@ -16,26 +16,6 @@ enum tuff_device_kind {
     TUFF_DEVICE_SOFTWARE
 };
 
-/* Which tiles of convolutions a software device can hold, named after the processors that they suit. Its driver compiles for the
- * processor it runs on and does not tell; AVX-512 holds wide ones, else a short probe tells, once (tuff_options.tiles). Whatever is
- * chosen, results are the same bits. */
-enum tuff_tiles {
-    TUFF_TILES_UNKNOWN, /* not measured: as AVX2 */
-    TUFF_TILES_AVX2,    /* narrow ones */
-    TUFF_TILES_AVX512,  /* wide ones too */
-    TUFF_TILES_COUNT
-};
-enum tuff_tiles_source {
-    TUFF_TILES_BY_NONE,
-    TUFF_TILES_BY_OPTION,
-    TUFF_TILES_BY_FILE,
-    TUFF_TILES_BY_PROBE,
-    TUFF_TILES_BY_PROCESSOR /* it has AVX-512: 32 registers, and masks beside them */
-};
-/* "unknown", "avx2", "avx512"; "none", "option", "file", "probe", "processor". Static texts. Thread-safe. */
-TUFF_API const char *tuff_tiles_name(enum tuff_tiles tiles);
-TUFF_API const char *tuff_tiles_source_name(enum tuff_tiles_source source);
-
 /* Devices that ask for the same kernels (backend/classes.c tells them apart): families of kernels, tiles and lanes follow the class, and so
  * the order of sums. GPUs that are none of these are "other". X(NAME, its text) */
 #define TUFF_DEVICE_CLASSES(X)                                                                                              \
@@ -113,10 +93,8 @@ struct tuff_caps {
     /* What work of any kind can count on at least, a guess by the kind of device: the first run of a program is cut into
      * submissions by it, later ones by what that one took. */
     uint64_t flops_per_second, bytes_per_second;
-    uint32_t driver_rows;    /* bit i: row i of the table of known drivers (tuff_driver_row) applies */
-    uint32_t driver_effects; /* enum tuff_driver_effect, of these rows */
-    enum tuff_tiles tiles;   /* as a device that was created has it; a list knows no probe */
-    enum tuff_tiles_source tiles_source;
+    uint32_t driver_rows;                /* bit i: row i of the table of known drivers (tuff_driver_row) applies */
+    uint32_t driver_effects;             /* enum tuff_driver_effect, of these rows */
     enum tuff_device_class device_class; /* tuff_options.device_class; BY_DEVICE: as tuff_class_of tells */
     uint32_t families_off;               /* bit 1 << family: this family is never chosen, the table's next row answers */
 };
@@ -151,8 +129,7 @@ enum tuff_driver_effect {
     TUFF_DRIVER_CUTS_LOOPS = 1 << 0,        /* loops of an invocation must stay below 65535 rounds */
     TUFF_DRIVER_BATCHES_PIPELINES = 1 << 1, /* pipelines are made by one call, instead of one a thread */
     TUFF_DRIVER_COMPILES_FAST = 1 << 2,     /* larger tiles, on software devices */
-    TUFF_DRIVER_READS_TEXELS = 1 << 3,      /* kernels read through texel buffers where they can */
-    TUFF_DRIVER_TILES_BY_CPU = 1 << 4       /* tiles of convolutions follow the processor: tuff_caps.tiles is measured */
+    TUFF_DRIVER_READS_TEXELS = 1 << 3       /* kernels read through texel buffers where they can */
 };
 /* One row of the table of known drivers: a defect, or what a driver likes better. Static texts. */
 struct tuff_driver_row {

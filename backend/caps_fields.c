@@ -85,7 +85,7 @@ const char *tuff_device_kind_name(enum tuff_device_kind kind)
  *
  * A line a field, "subgroup_size 64", in the order of these tables; lines that begin with '#' say nothing. */
 
-enum kind { TEXT = TUFF_FIELD_U64 + 1, NUMBERS, KIND, TILES, CLASS };
+enum kind { TEXT = TUFF_FIELD_U64 + 1, NUMBERS, KIND, CLASS };
 
 /* What is in the text besides, and no field of a listing. */
 static const struct tuff_caps_field more[] = {
@@ -98,7 +98,6 @@ static const struct tuff_caps_field more[] = {
     FIELD(vendor_id, NULL, TUFF_FIELD_U32),
     FIELD(device_id, NULL, TUFF_FIELD_U32),
     FIELD(api_version, NULL, TUFF_FIELD_U32),
-    FIELD(tiles, NULL, TILES),
     FIELD(device_class, NULL, CLASS),
     FIELD(max_workgroup_size, NULL, NUMBERS),
     FIELD(max_workgroup_count, NULL, NUMBERS),
@@ -127,7 +126,6 @@ tuff_status tuff_caps_print(struct tuff_context *context, const struct tuff_caps
         case NUMBERS: tuff_text_add(&out, "%u %u %u", (unsigned)three[0], (unsigned)three[1], (unsigned)three[2]); break;
         case KIND: tuff_text_add(&out, "%s", tuff_device_kind_name(caps->kind)); break;
         case CLASS: tuff_text_add(&out, "%s", tuff_device_class_name(caps->device_class)); break;
-        case TILES: tuff_text_add(&out, "%s", tuff_tiles_name(caps->tiles)); break;
         default: tuff_text_add(&out, "%llu", (unsigned long long)tuff_caps_value(caps, field));
         }
         tuff_text_add(&out, "\n");
@@ -168,10 +166,6 @@ static bool read_field(struct tuff_caps *caps, const struct tuff_caps_field *fie
         for (int k = TUFF_DEVICE_OTHER; k <= TUFF_DEVICE_SOFTWARE; k++)
             if (is_text(tuff_device_kind_name((enum tuff_device_kind)k), at, length))
                 return caps->kind = (enum tuff_device_kind)k, true;
-        return false;
-    case TILES:
-        for (int k = TUFF_TILES_UNKNOWN; k < TUFF_TILES_COUNT; k++)
-            if (is_text(tuff_tiles_name((enum tuff_tiles)k), at, length)) return caps->tiles = (enum tuff_tiles)k, true;
         return false;
     case CLASS:
         for (int k = 0; k < TUFF_DEVICE_CLASS_COUNT; k++)

@@ -5,7 +5,6 @@
 #include "backend/device.h"
 #include "backend/cache.h"
 #include "backend/pipeline.h"
-#include "backend/tiles.h"
 
 #include <stdio.h>
 
@@ -145,7 +144,7 @@ static tuff_status start(struct tuff_device *device, struct tuff_error *error)
     device->cache = tuff_cache_create(device);
     if (!device->cache) return tuff_fail_memory(device->context, error);
     tuff_pipelines_init(device);
-    return tuff_tiles_measure(device, error);
+    return TUFF_OK;
 }
 
 tuff_status tuff_device_make(struct tuff_context *context,

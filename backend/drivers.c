@@ -39,13 +39,6 @@ static const struct row table[] = {
       "measured: Mesa 22.3.6, 25.0.7 and 26.2; tuff-bench, copy and read"},
      .driver = VK_DRIVER_ID_MESA_LLVMPIPE,
      .effects = TUFF_DRIVER_READS_TEXELS},
-    {{"llvmpipe-tiles", "tiles of convolutions are chosen by a short measurement",
-      "compiles for the processor it runs on, of which no query tells: on Mesa 25 a wide tile takes twice as long with "
-      "AVX2, and "
-      "as long as a narrow one with AVX-512",
-      "measured: Mesa 22.3.6 and 25.0.7; shaders/probe_tiles.comp"},
-     .driver = VK_DRIVER_ID_MESA_LLVMPIPE,
-     .effects = TUFF_DRIVER_TILES_BY_CPU},
     {{"adreno-batch", "all pipelines of a program are made by one call",
       "compiles the members of a batch on threads of its own, but serializes calls (1.7 s against 0.3 s)",
       "executorch pull request 11345"},

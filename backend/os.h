@@ -69,7 +69,6 @@ char *tuff_os_cache_folder(struct tuff_context *context);
 uint64_t tuff_os_time_ns(void); /* monotonic */
 uint32_t tuff_os_cpu_count(void);
 uint64_t tuff_os_cpu_hash(void); /* of the processor's model and features, where the system tells; else 0 */
-bool tuff_os_cpu_avx512(void);   /* may programs use AVX-512 with vectors of all lengths? false where nobody tells */
 uint64_t tuff_os_process(void);  /* number of this process */
 const char *tuff_os_getenv(const char *name);
 

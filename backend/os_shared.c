@@ -123,16 +123,6 @@ char *tuff_os_path_join(struct tuff_context *context, const char *folder, const 
 
 const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
-bool tuff_os_cpu_avx512(void)
-{
-#if (defined(__x86_64__) || defined(__i386__)) && !defined(__ANDROID__)
-    return __builtin_cpu_supports(
-        "avx512vl"); /* asks the system too; of libgcc, or the like: not where a phone's library is linked without */
-#else
-    return false;
-#endif
-}
-
 /* ---- threads, mutexes, conditions ------------------------------------------------------------------------------------------------- */
 
 struct tuff_os_thread {

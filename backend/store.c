@@ -151,7 +151,7 @@ static void keep_lines(struct tuff_text *text, const char *at, const struct tuff
         const size_t begin = strlen(key);
         length = strcspn(at, "\n");
         length += at[length] == '\n';
-        bool stays = lines->stays && !strncmp(at, key, begin) && !strncmp(at + begin, lines->stays, strlen(lines->stays));
+        bool stays = !strncmp(at, key, begin) && !strncmp(at + begin, lines->stays, strlen(lines->stays));
         if (text->length + length <= (stays ? TUFF_LINES_BYTES : TUFF_LINES_BYTES / 2)) tuff_text_append(text, at, length);
     }
 }

@@ -21,9 +21,9 @@ bool tuff_store_write(struct tuff_context *context, const char *sub, const char 
 /* Text files of lines, each with its hash behind it: answers that were found by work, for a device, driver and processor. */
 enum { TUFF_LINES_BYTES = 1 << 16 }; /* of a file that has grown to half of it the oldest lines go */
 struct tuff_lines {
-    const char *name; /* of the file */
+    const char *name;  /* of the file */
     const char *head;  /* "# what it holds\n" */
-    const char *stays; /* a device's own lines that say this stay, however old; NULL: none */
+    const char *stays; /* a device's own lines that say this stay, however old */
 };
 /* What the lines of a device begin with: everything that an answer depends on, and a space. */
 struct tuff_caps;

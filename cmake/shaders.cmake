@@ -38,5 +38,4 @@ configure_file(cmake/kernels.h.in ${kernels_dir}/kernels.h COPYONLY)
 configure_file(cmake/kernels.c.in ${kernels_dir}/kernels.c COPYONLY)
 set_source_files_properties(${kernels_dir}/kernels.c PROPERTIES OBJECT_DEPENDS "${shaders_sources}")
 set_source_files_properties(${PROJECT_SOURCE_DIR}/backend/built.c PROPERTIES OBJECT_DEPENDS "${shaders_built}")
-set_source_files_properties(${PROJECT_SOURCE_DIR}/backend/tiles.c PROPERTIES OBJECT_DEPENDS "${kernels_dir}/probe_tiles.spv.inc")
 add_custom_target(tuff_shaders DEPENDS ${shaders_sources}) # only the shaders: cmake --build DIR --target tuff_shaders

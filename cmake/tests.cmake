@@ -111,7 +111,6 @@ endfunction()
 # Functions that a test puts its own in place of, between the library and what it calls: __wrap_<name> beside __real_<name>.
 set(tuff_wrap_fault_vulkan tuff_os_library_symbol tuff_os_cpu_count)
 set(tuff_wrap_backend_program tuff_os_time_ns)
-set(tuff_wrap_backend_tiles tuff_os_cpu_avx512)
 set(tuff_wrap_fault_disk open read write fsync dup close rename mkdir mmap opendir readdir) # tests/disk_help.c
 set(tuff_wrap_loaders_files ${tuff_wrap_fault_disk})
 set(tuff_wrap_train_bits tuff_os_cpu_count)

@@ -39,13 +39,12 @@ static void test_matches(struct backend_test *test)
     } cases[] = {
         {VK_DRIVER_ID_MESA_RADV, 0x1002, 1, "Mesa 25.0.7", "", 0},
         {VK_DRIVER_ID_MESA_LLVMPIPE, 0x10005, 1, "Mesa 22.3.6 (LLVM 15.0.6)",
-         "llvmpipe-loops,llvmpipe-compiles-fast,llvmpipe-texels,llvmpipe-tiles",
-         TUFF_DRIVER_CUTS_LOOPS | TUFF_DRIVER_COMPILES_FAST | TUFF_DRIVER_READS_TEXELS | TUFF_DRIVER_TILES_BY_CPU},
-        {VK_DRIVER_ID_MESA_LLVMPIPE, 0x10005, 1, "Mesa 23.0.0", "llvmpipe-loops,llvmpipe-texels,llvmpipe-tiles",
-         TUFF_DRIVER_CUTS_LOOPS | TUFF_DRIVER_READS_TEXELS | TUFF_DRIVER_TILES_BY_CPU},
-        {VK_DRIVER_ID_MESA_LLVMPIPE, 0x10005, 1, "Mesa 26.2.0-devel (git-abc)",
-         "llvmpipe-loops,llvmpipe-texels,llvmpipe-tiles",
-         TUFF_DRIVER_CUTS_LOOPS | TUFF_DRIVER_READS_TEXELS | TUFF_DRIVER_TILES_BY_CPU},
+         "llvmpipe-loops,llvmpipe-compiles-fast,llvmpipe-texels",
+         TUFF_DRIVER_CUTS_LOOPS | TUFF_DRIVER_COMPILES_FAST | TUFF_DRIVER_READS_TEXELS},
+        {VK_DRIVER_ID_MESA_LLVMPIPE, 0x10005, 1, "Mesa 23.0.0", "llvmpipe-loops,llvmpipe-texels",
+         TUFF_DRIVER_CUTS_LOOPS | TUFF_DRIVER_READS_TEXELS},
+        {VK_DRIVER_ID_MESA_LLVMPIPE, 0x10005, 1, "Mesa 26.2.0-devel (git-abc)", "llvmpipe-loops,llvmpipe-texels",
+         TUFF_DRIVER_CUTS_LOOPS | TUFF_DRIVER_READS_TEXELS},
         {VK_DRIVER_ID_INTEL_PROPRIETARY_WINDOWS, 0x8086, 100 << 14 | 9312, "", "intel-windows-threads,intel-windows-later",
          TUFF_DRIVER_BATCHES_PIPELINES},
         {VK_DRIVER_ID_INTEL_PROPRIETARY_WINDOWS, 0x8086, 100 << 14 | 9313, "", "intel-windows-later", 0},
@@ -70,8 +69,7 @@ static void test_matches(struct backend_test *test)
 
 static void test_choices(struct backend_test *test)
 {
-    const uint32_t own = row_bits("llvmpipe-loops,llvmpipe-compiles-fast,llvmpipe-texels,llvmpipe-tiles"),
-                   batch = row_bit("adreno-batch");
+    const uint32_t own = row_bits("llvmpipe-loops,llvmpipe-compiles-fast,llvmpipe-texels"), batch = row_bit("adreno-batch");
     const struct {
         const char *choice;
         uint32_t rows;
@@ -81,7 +79,7 @@ static void test_choices(struct backend_test *test)
         {"+adreno-batch", own | batch},
         {"none,+adreno-batch", batch},
         {"+adreno-batch,none", 0},
-        {"-llvmpipe-loops", row_bits("llvmpipe-compiles-fast,llvmpipe-texels,llvmpipe-tiles")},
+        {"-llvmpipe-loops", row_bits("llvmpipe-compiles-fast,llvmpipe-texels")},
         {"-llvmpipe-loops,+llvmpipe-loops,-adreno-batch", own},
     };
     static const char *const bad[] = {"adreno-batch", "+adreno", "-adreno-batches", "nonesuch",

@@ -355,7 +355,6 @@ static struct tuff_program_counts counts_of(struct backend_test *test, const cha
     struct tuff_plan plan;
     struct run run;
     options.cache_dir = folder;
-    options.tiles = "avx2"; /* no second file in the folder */
     options.debug &= ~(uint32_t)TUFF_DEBUG_NOCACHE;
     if (backend_test_begin(&other, &options)) return counts;
     build(&plan, other.context, 64);
@@ -402,7 +401,6 @@ static void check_driver_cache(struct backend_test *test, const char *folder)
     struct backend_test other;
     size_t kept = 0, has = 0;
     options.cache_dir = folder;
-    options.tiles = "avx2";
     options.debug &= ~(uint32_t)TUFF_DEBUG_NOCACHE;
     if (backend_test_begin(&other, &options)) return;
     const struct tuff_device *device = other.device;

@@ -140,7 +140,7 @@ static size_t clear(const char *folder)
 /* A short life with a cache folder: whatever becomes of it, the device works. */
 static void use_cache(struct disk_test *d, const char *folder, const char *what, bool vanish)
 {
-    struct tuff_options options = {.struct_size = sizeof options, .cache_dir = folder, .tiles = "avx2"};
+    struct tuff_options options = {.struct_size = sizeof options, .cache_dir = folder};
     struct train t;
     struct tuff_error error = {0};
     struct tuff_metrics metrics;

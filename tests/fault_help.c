@@ -53,7 +53,6 @@ struct tuff_options fault_options(struct fault_memory *memory)
 {
     struct tuff_options options = {.struct_size = sizeof options,
                                    .allocator = {memory, allocate, reallocate, release},
-                                   .tiles = "avx2", /* tests/backend_tiles.c lets the probe fail */
                                    .log = log_message,
                                    .log_user = memory};
     tuff_options_from_env(&options);

@@ -1,12 +1,8 @@
 /* op_same_bits.c - where a device gives a choice, results are the same bits: every operator by texel buffers with kernels of any
- * size, and by storage buffers with those of its own size (a third of its cases, by turns, where there are many), convolutions
- * with the tiles of either class of processor. */
+ * size, and by storage buffers with those of its own size (a third of its cases, by turns, where there are many). */
 #include "tests/backend_help.h"
 #include "tests/op_bound.h"
 #include "tests/op_help.h"
-
-#include "graph/compile/compile.h"
-#include "graph/ops/gemm.h"
 
 #include <stdio.h>
 
@@ -75,57 +71,6 @@ static bool run_operator(struct backend_test *test, struct op_random *random, co
     return results[0].spirv != results[1].spirv;
 }
 
-/* ---- tiles --------------------------------------------------------------------------------------------------------------------------- */
-
-static uint64_t plan_hash(struct backend_test *test, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count)
-{
-    struct tuff_compile_params params = {.graph = g, .outputs = outputs, .output_count = count, .caps = &test->device->caps};
-    struct tuff_compiled compiled;
-    if (tuff_compile(&params, &compiled, NULL) != TUFF_OK) return 0;
-    uint64_t hash = tuff_plan_hash(&compiled.plan);
-    tuff_plan_finish(&compiled.plan);
-    return hash;
-}
-
-/* Convolutions that are work enough for tall tiles, forward and by input. */
-static void test_tiles(struct backend_test *test, struct op_random *random)
-{
-    static const struct tuff_case shapes = {.in = {{TUFF_F32, {4, {2, 128, 27, 27}}}, {TUFF_F32, {4, {128, 128, 3, 3}}}},
-                                            .in_count = 2};
-    struct tuff_caps *caps = &test->device->caps, own = *caps;
-    struct tuff_graph *g = NULL;
-    struct results results[TUFF_TILES_COUNT] = {{.spirv = 0}};
-    uint64_t hashes[TUFF_TILES_COUNT] = {0};
-    double **data = NULL;
-    bool ok = tuff_graph_create(test->context, &g, NULL) == TUFF_OK;
-    tuff_val x = ok ? tuff_input(g, "x", TUFF_F32, shapes.in[0].shape) : 0,
-             w = ok ? tuff_input(g, "w", TUFF_F32, shapes.in[1].shape) : 0;
-    tuff_val y = ok ? tuff_conv2d(g, x, w, 0, (struct tuff_conv2d_params){.pad = {1, 1, 1, 1}}) : 0;
-    tuff_val gx = ok ? tuff_conv_transpose2d(g, y, w, 0, (struct tuff_conv_transpose2d_params){.pad = {1, 1, 1, 1}}) : 0;
-    const tuff_val outputs[] = {y, gx};
-    data = ok && gx ? tuff_reference_create(g) : NULL;
-    for (uint32_t k = 0; data && ok && k < shapes.in_count; k++) {
-        uint64_t count = tuff_shape_count(&shapes.in[k].shape);
-        double *to = data[k ? w : x] = tuff_alloc(test->context, (size_t)count * sizeof *to);
-        ok = to != NULL;
-        if (ok) op_fill(random, tuff_value_of(g, y)->op, &shapes, k, to, count);
-    }
-    for (int tiles = TUFF_TILES_AVX2; data && tiles < TUFF_TILES_COUNT; tiles++) {
-        caps->tiles = (enum tuff_tiles)tiles;
-        hashes[tiles] = plan_hash(test, g, outputs, TUFF_COUNT(outputs));
-        ok = ok && run(test, g, outputs, TUFF_COUNT(outputs), data, false, &results[tiles]);
-    }
-    *caps = own;
-    if (ok && data) compare(test, g, tuff_value_of(g, y)->op, outputs, TUFF_COUNT(outputs), results + TUFF_TILES_AVX2);
-    backend_check(test, ok && data, "tiles: did not run");
-    bool two = tuff_shuffle_lanes(caps) != 0; /* other kernels have one tile for all */
-    backend_check(test, !two || hashes[TUFF_TILES_AVX2] != hashes[TUFF_TILES_AVX512], "tiles: expected two plans, got one");
-    for (uint32_t i = 0; i < MOST_CASES; i++)
-        for (int k = 0; k < TUFF_TILES_COUNT; k++) tuff_free(test->context, results[k].got[i]);
-    if (data) tuff_reference_destroy(g, data);
-    tuff_graph_destroy(g);
-}
-
 int main(int argc, char **argv)
 {
     struct backend_test test;
@@ -146,7 +91,6 @@ int main(int argc, char **argv)
         ran++;
         differ += run_operator(&test, &random, op);
     }
-    test_tiles(&test, &random);
     printf("%u operators, %u with other shaders\n", ran, differ);
     backend_check(&test, differ * 4 > ran * 3, "expected that nearly all operators read through texels, got %u of %u",
                   differ, ran);

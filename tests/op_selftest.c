@@ -110,12 +110,10 @@ static void test_right(struct backend_test *test, bool all)
         tuff_context_destroy(context);
     }
     bool all_seen = tuff_shuffle_lanes(&test->device->caps) && !test->context->options.limits;
-    for (unsigned i = 0; i < tuff_kernel_source_count && all_seen;
-         i++) /* that of tiles has a test of its own: backend_tiles */
+    for (unsigned i = 0; i < tuff_kernel_source_count && all_seen; i++)
         backend_check(
             test,
             seen.kernel[i] || !strncmp(tuff_kernel_sources[i].name, "plain_", 6) ||
-                !strncmp(tuff_kernel_sources[i].name, "probe_tiles", 12) ||
                 strstr(tuff_kernel_sources[i].source, "// tuff: run-time"), /* large products of f16: op_products */
             "kernel %s is in no family of the self-test", tuff_kernel_sources[i].name);
     tuff_os_mutex_destroy(seen.lock);

@@ -380,7 +380,6 @@ static void test_caps(struct kernels_test *t)
         expect_number(&t->files, field.name, (long long)tuff_caps_value(caps, &field),
                       (long long)tuff_caps_value(&back, &field));
     expect_number(&t->files, "kind", caps->kind, back.kind);
-    expect_number(&t->files, "tiles", caps->tiles, back.tiles);
     if (!t->files.context->options.driver && !getenv("TUFF_DRIVER"))
         expect_number(&t->files, "driver rows", caps->driver_rows, back.driver_rows);
     expect_status(&t->files, "print again", TUFF_OK, tuff_caps_print(context, &back, &again, &error), &error, NULL);
@@ -394,7 +393,6 @@ static void test_caps(struct kernels_test *t)
                 {"subgroup_size ", "# subgroup_size ", "subgroup_size is missing"},
                 {"f16_storage ", "f16_storage 7", "cannot be this"},
                 {"kind ", "kind very ", "cannot be this"},
-                {"tiles ", "tiles x", "cannot be this"},
                 {"max_workgroup_size ", "max_workgroup_size 0 0 ", "cannot be this"},
                 {"max_shared_bytes ", "max_shared_bytes 99999999999", "cannot be this"}};
     for (size_t i = 0; i < TUFF_COUNT(rows); i++) {

@@ -129,7 +129,7 @@ static int distance(const char *a, const char *b)
 /* A variable that nobody reads for a slip of its name would do nothing, in silence. */
 static void check_environment(void)
 {
-    static const char *const known[] = {"DEVICE", "DEBUG", "LOG", "CACHE_DIR", "LIMITS", "DRIVER", "TILES"};
+    static const char *const known[] = {"DEVICE", "DEBUG", "LOG", "CACHE_DIR", "LIMITS", "DRIVER"};
     enum { KNOWN = sizeof known / sizeof known[0] };
     for (char **variable = environ; variable && *variable; variable++) {
         char name[32];

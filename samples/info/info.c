@@ -21,7 +21,6 @@ static const char usage[] =
     "  -V, --version       print the version\n"
     "\n"
     "TUFF_LIMITS=PROFILE shows the devices clamped to a profile of a small device, as Tuff then sees them.\n"
-    "TUFF_TILES=avx2 or avx512 fixes the tiles of software devices, which else are measured once.\n"
     "TUFF_CLASS=amd-rdna, nvidia, .. chooses kernels as for a device of another class.\n"
     "TUFF_CHECK=1 compares with --selftest each launch by itself, too, and switches families off that are wrong.\n"
     "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
@@ -153,8 +152,7 @@ static void print_json(struct tuff_context *context, const struct tuff_caps *cap
         printf("%s\n    {\"bytes\": %llu, \"budget_bytes\": %llu, \"used_bytes\": %llu, \"device_local\": %s}", i ? "," : "",
                (unsigned long long)caps->heaps[i].bytes, (unsigned long long)caps->heaps[i].budget_bytes,
                (unsigned long long)caps->heaps[i].used_bytes, caps->heaps[i].device_local ? "true" : "false");
-    printf("\n   ],\n   \"tiles\": \"%s\",\n   \"tiles_source\": \"%s\"", tuff_tiles_name(caps->tiles),
-           tuff_tiles_source_name(caps->tiles_source));
+    printf("\n   ]");
     print_json_families(caps);
     printf(",\n   \"driver_rows\": [");
     print_json_rows(context, caps, index);
@@ -188,8 +186,6 @@ static void print_table(struct tuff_context *context, const struct tuff_caps *ca
     for (uint32_t i = 0; i < caps->heap_count && i < 16; i++)
         printf("  heap %-23u %llu MiB%s%s\n", i, (unsigned long long)(caps->heaps[i].bytes >> 20),
                caps->heaps[i].device_local ? ", device local" : "", caps->heaps[i].budget_bytes ? ", with budget" : "");
-    if (caps->tiles)
-        printf("  %-28s %s, by %s\n", "tiles", tuff_tiles_name(caps->tiles), tuff_tiles_source_name(caps->tiles_source));
     print_families(caps);
     print_rows(context, caps, index);
 }
@@ -215,21 +211,6 @@ static bool list_devices(struct tuff_context *context, struct tuff_caps **list, 
     if (*count > capacity) *count = capacity; /* one came in between the two calls */
     *list = caps;
     return true;
-}
-
-/* Opens devices whose tiles are a matter of measuring and were not measured yet; one that does not open is shown without. */
-static void measure_tiles(struct tuff_context *context, struct tuff_caps *list, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct tuff_device *device = NULL;
-        char index[16];
-        if (list[i].tiles || !(list[i].driver_effects & TUFF_DRIVER_TILES_BY_CPU)) continue;
-        snprintf(index, sizeof index, "%u", i);
-        if (tuff_device_create(context, index, &device, NULL) != TUFF_OK) continue;
-        list[i].tiles = tuff_device_caps(device)->tiles;
-        list[i].tiles_source = tuff_device_caps(device)->tiles_source;
-        tuff_device_release(device);
-    }
 }
 
 /* Keeps the device that the library chooses by that name; the list then has one entry, with its index. */
@@ -274,7 +255,6 @@ static int show(struct tuff_context *context, const char *name, bool json, bool 
         free(list);
         return 1;
     }
-    if (!name) measure_tiles(context, list, count);
     if (text && count) {
         const int status = print_caps(context, &list[0]);
         free(list);

@@ -202,13 +202,13 @@ static bool is_replaced(const struct dryrun *d, const char *name)
     return replaced;
 }
 
-/* Every kernel file was in a plan, but those of which the device chooses between several, the self-test's own, the probe of
- * tiles, and those of the other kind of build: with a compiler, which fuses, or without. */
+/* Every kernel file was in a plan, but those of which the device chooses between several, the self-test's own,
+ * and those of the other kind of build: with a compiler, which fuses, or without. */
 static void check_covered(struct dryrun *d)
 {
-    const char *const alternatives[] = {"gemm_",          "conv_shuffle", "conv_weight_shuffle",
-                                        "conv_tab",       "conv_wtab",    "attention",
-                                        "subgroup_probe", "probe_tiles",  tuff_glslang() ? "plain_" : "pointwise"};
+    const char *const alternatives[] = {
+        "gemm_",     "conv_shuffle", "conv_weight_shuffle", "conv_tab",
+        "conv_wtab", "attention",    "subgroup_probe",      tuff_glslang() ? "plain_" : "pointwise"};
     for (unsigned i = 0; i < tuff_kernel_source_count; i++) {
         const char *name = tuff_kernel_sources[i].name;
         bool needed = true;
