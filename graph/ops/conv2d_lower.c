@@ -75,25 +75,24 @@ static bool correlate(const struct tuff_lower *lower, const struct tuff_conv_siz
            classes <= MOST_CLASSES && window_of(s, grad) <= LONGEST_WINDOW && c->m > 2;
 }
 
-/* MG and NG of conv_shuffle.comp: 32 channels by two quads a lane, whose weights are handed around once for both; fewer channels with large
- * windows, and of works that would keep too few cores busy. Classes of parity multiply the accumulators. */
-static void choose_groups(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, const struct correlation *c,
-                          uint64_t quads, uint32_t *mg, uint32_t *ng)
+enum { NG = 2 }; /* of conv_shuffle.comp: weights are handed around once for two quads of a lane */
+
+/* MG of conv_shuffle.comp: fewer channels with large windows, and of works that would keep too few cores busy. Classes of parity multiply the
+ * sums. */
+static uint32_t choose_groups(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, const struct correlation *c,
+                              uint64_t tiles_n)
 {
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), classes = c->grad ? s->sh * s->sw : 1, taps = s->kh * s->kw;
-    *mg = c->m > 2 * lanes && taps <= 25 ? 4 : c->m > lanes ? 2 : 1;
-    *ng = 2;
-    while (*mg > 1 && *mg * classes > 16) *mg /= 2;
-    while (!lower->any_size && (*mg > 1 || *ng > 1) &&
-           tuff_ceil_div(c->m, lanes * *mg) * tuff_ceil_div(quads, lanes * *ng) * s->groups < TUFF_LEAST_GROUPS)
-        *(*mg > 1 ? mg : ng) /= 2;
+    uint32_t mg = c->m > 2 * lanes && taps <= 25 ? 4 : c->m > lanes ? 2 : 1;
+    if (lower->any_size) tiles_n = TUFF_LEAST_GROUPS;
+    while (mg > 1 && (mg * classes > 16 || tuff_ceil_div(c->m, lanes * mg) * tiles_n < TUFF_LEAST_GROUPS)) mg /= 2;
     struct tuff_way ways[4];
     uint32_t count = 0, standard = 0;
     for (uint32_t k = 1; k <= 8 && k * classes <= 16 && (k == 1 || k * lanes < 2 * c->m); k *= 2) {
-        if (k == *mg) standard = count;
+        if (k == mg) standard = count;
         ways[count++] = (struct tuff_way){TUFF_FAMILY_SHUFFLE, {k}};
     }
-    if (count) *mg = ways[tuff_pick(lower, ways, count, standard)].constants[0];
+    return count ? ways[tuff_pick(lower, ways, count, standard)].constants[0] : mg;
 }
 
 static uint32_t flags_of(const struct tuff_conv_sizes *s, const struct correlation *c, uint64_t rows, uint32_t step,
@@ -113,16 +112,14 @@ static tuff_status lower_correlation(const struct tuff_lower *lower, const struc
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), step = c->grad ? s->kh : 4;
     call->flops = 2 * (uint64_t)s->n * s->co * s->oh * s->ow * s->ci * s->kh * s->kw * s->groups;
     uint64_t per_picture = c->flat ? (uint64_t)c->gh * c->gw / 4 : (uint64_t)c->gh * ((c->gw + 3) / 4),
-             quads = s->n * per_picture, rows = c->channels * s->kh;
-    uint32_t mg, ng;
-    choose_groups(lower, s, c, quads, &mg, &ng);
-    uint64_t tiles_m = tuff_ceil_div(c->m, lanes * mg), tiles_n = tuff_ceil_div(quads, lanes * ng),
-             groups = tiles_m * tiles_n * s->groups;
+             quads = s->n * per_picture, rows = c->channels * s->kh, tiles_n = tuff_ceil_div(quads, lanes * NG);
+    uint32_t mg = choose_groups(lower, s, c, tiles_n * s->groups);
+    uint64_t tiles_m = tuff_ceil_div(c->m, lanes * mg), groups = tiles_m * tiles_n * s->groups;
     TUFF_TRY(tuff_lower_rounds(lower, rows / step + 1));
     call->file = "conv_shuffle";
     tuff_call_define(call, "CONV_GRAD", c->grad);
     TUFF_CALL(call, conv_shuffle, .KH = s->kh, .KW = s->kw, .SH = s->sh, .SW = s->sw, .DH = s->dh, .DW = s->dw,
-              .LANES = lanes, .MG = mg, .NG = ng, .FLAGS = flags_of(s, c, rows, step, lower->any_size), .TOP = s->top,
+              .LANES = lanes, .MG = mg, .NG = NG, .FLAGS = flags_of(s, c, rows, step, lower->any_size), .TOP = s->top,
               .LEFT = s->left, .ROWS = step, .m_count = c->m, .quads = (uint32_t)quads, .rows = (uint32_t)rows,
               .tiles_m = (uint32_t)tiles_m, .tiles_n = (uint32_t)tiles_n, .group_count = (uint32_t)groups,
               .groups = s->groups, .s_channels = (uint32_t)c->channels, .sh = c->sh, .sw = c->sw, .rh = c->rh, .rw = c->rw,
