@@ -1,21 +1,24 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* avg_pool2d_grad_row.comp - gradient of avg_pool2d by x, four columns at a time.
+/* avg_pool2d_grad_row.comp - gradient of avg_pool2d by x, for processors; include/pool_strips.glsl says what an invocation does.
  *
  *   gx as avg_pool2d_grad.comp
  *
  * in    0      gy [planes, oh, ow] f32
  * out   1      gx [planes, h, w]   f32
- * push         include/pool.glsl; count: planes * h * w / 4
- * spec  0..6   include/pool.glsl; SW 1, 2 or 4, DH = DW = 1, w a multiple of 4
+ * push         include/pool.glsl; count: include/pool_strips.glsl
+ * spec  0..6   include/pool.glsl; SW 1, 2 or 4, DH = DW = 1, w a multiple of 4 QUADS
  * spec  7      COUNT_PAD
- * spec  8      LEFT: left once more, so that loops have constant bounds
- * why          a window's gradient is loaded and divided once for all of the four that it covers */
+ * spec  8, 9   TOP, LEFT: top and left once more, so that loops have constant bounds
+ * spec  10, 11 QUADS of columns of a strip; STEPS: include/pool_strips.glsl
+ * spec  12     GY_QUADS: ow is a multiple of 4, and so are the windows of a strip
+ * why          a window's gradient is loaded and divided once for all elements of the strip that it covers */
 #include "include/pool.glsl"
 TUFF_PORTS(IO)
 TUFF_CONSTANTS(avg_pool2d_grad_row)
-
-const uint BEFORE = (KW - 1 - LEFT) / SW, WINDOWS = BEFORE + (3 + LEFT) / SW + 1; /* that touch four columns */
+#define GY in0
+#define GYQ in0q
+#include "include/pool_strips.glsl"
 
 /* Taps of window i along an axis that count. end: size plus the padding behind. */
 uint taps(uint i, uint k, uint s, uint pad, uint size, uint end)
@@ -26,20 +29,24 @@ uint taps(uint i, uint k, uint s, uint pad, uint size, uint end)
 
 void main()
 {
-    uint e = pool_element();
-    if (e >= count) return;
-    uint quads = w / 4, line = e / quads, c = e - line * quads, plane = line / h, row = line - plane * h, i0, i1;
-    pool_windows(row, top, KH, SH, 1, oh, i0, i1);
-    vec4 sum = vec4(0.0);
-    for (uint i = i0; i < i1; i++) {
-        uint rows = taps(i, KH, SH, top, h, h_end);
-        [[unroll]] for (uint jj = 0; jj < WINDOWS; jj++) {
-            uint j = c * (4 / SW) + jj - BEFORE; /* may wrap below zero */
-            bool inside = j < ow;
-            float g = in0(inside ? (plane * oh + i) * ow + j : 0) / float(rows * taps(inside ? j : 0, KW, SW, LEFT, w, w_end));
-            [[unroll]] for (uint t = 0; t < 4; t++)
-                if (t + LEFT + BEFORE * SW - jj * SW < KW) sum[t] += inside ? g : 0.0;
+    pool_walk walk = pool_start((KH - 1) / SH, 0);
+    float sum[ROWS][WIDTH], g[J_COUNT];
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        [[unroll]] for (uint t = 0; t < WIDTH; t++) sum[r][t] = 0.0;
+    [[dont_unroll]] for (; walk.i != walk.end; walk.i++) {
+        uint rows = taps(walk.i, KH, SH, TOP, h, h_end);
+        pool_gradients(walk, g);
+        [[unroll]] for (uint jj = 0; jj < J_COUNT; jj++) {
+            uint j = walk.c * MINE + jj - J_BEFORE; /* may wrap below zero */
+            bool inside = walk.i < oh && j < ow;
+            uint n = rows * taps(j, KW, SW, LEFT, w, w_end);
+            float part = g[jj] / float(inside ? n : 1);
+            [[unroll]] for (uint u = 0; u < KH; u++)
+                [[unroll]] for (uint v = 0; v < KW; v++) {
+                    uint t = jj * SW + v - J_BEFORE * SW - LEFT;
+                    if (t < WIDTH) sum[u][t] += part;
+                }
         }
+        pool_store(walk, sum);
     }
-    out0v(4 * e, sum);
 }

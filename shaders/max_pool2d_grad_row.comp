@@ -1,62 +1,103 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* max_pool2d_grad_row.comp - gradient of max_pool2d by x where windows overlap; blocks of SH rows and four columns.
+/* max_pool2d_grad_row.comp - gradient of max_pool2d by x, for processors; include/pool_strips.glsl says what an invocation does.
  *
  *   gx[p,y,x] = sum of gy[p,i,j] over the windows (i,j) whose first (row-major) largest x is at (y,x)
  *
  * in    0      x  [planes, h, w]   f32
  * in    1      gy [planes, oh, ow] f32
  * out   2      gx [planes, h, w]   f32
- * push         include/pool.glsl; count: of blocks, planes * ceil(h / SH) * w / 4
- * spec  0..6   include/pool.glsl; SW 1, 2 or 4, DH = DW = 1, w a multiple of 4
+ * push         include/pool.glsl; count: include/pool_strips.glsl
+ * spec  0..6   include/pool.glsl; SW 1, 2 or 4, DH = DW = 1, w a multiple of 4 QUADS, h * w below 2^23
  * spec  7, 8   TOP, LEFT: top and left once more, so that loops have constant bounds
- * why          a block's windows are few and the same for all blocks: each is searched once, where max_pool2d_grad.comp does it
- *              for every element of it. The same sums in the same order */
+ * spec  9, 10  QUADS of columns of a strip; STEPS: include/pool_strips.glsl
+ * spec  11     GY_QUADS: ow is a multiple of 4, and so are the windows of a strip
+ * why          the largest of each row of a window, and where, is found once for all windows that share the row, and each x is read once,
+ *              but for columns beside the strip. Sums row-major by windows; of windows that do not overlap gy's bits */
 #include "include/pool.glsl"
 TUFF_PORTS(IIO)
 TUFF_CONSTANTS(max_pool2d_grad_row)
+#define GY in1
+#define GYQ in1q
+#include "include/pool_strips.glsl"
 
-/* Windows that touch a block, before and from the one of its number on; quads that these span before and from the block's on. */
-const uint I_BEFORE = (KH - 1 - TOP) / SH, I_COUNT = I_BEFORE + (SH - 1 + TOP) / SH + 1;
-const uint J_BEFORE = (KW - 1 - LEFT) / SW, J_COUNT = J_BEFORE + (3 + LEFT) / SW + 1;
-const uint Q_BEFORE = (J_BEFORE * SW + LEFT + 3) / 4;
+const uint Q_BEFORE = (J_BEFORE * SW + LEFT + 3) / 4; /* quads that the windows span, before and from the strip's on */
 const uint Q_COUNT = Q_BEFORE + ((J_COUNT - 1 - J_BEFORE) * SW + KW - 1 - LEFT) / 4 + 1;
-const uint NOWHERE = 0xffffffffu;
+/* Steps that find the kept rows of all windows that touch the first stored one; in the first part, only of the first window. */
+const uint EARLY = 2 * ((KH - 1) / SH), EARLY_FIRST = KEPT > TOP ? (KEPT - TOP + SH - 1) / SH : 0;
+
+/* order(), and a NaN is above those before it. */
+int place(float v, uint nan)
+{
+    uint u = floatBitsToUint(v), a = u & 0x7fffffffu;
+    int up = int(a), down = -up, k = u == a ? up : down;
+    return a > 0x7f800000u ? int(nan) : k;
+}
 
 void main()
 {
-    uint e = pool_element();
-    if (e >= count) return;
-    uint blocks = (h + SH - 1) / SH, quads = w / 4, line = e / quads, c = e - line * quads;
-    uint plane = line / blocks, b = line - plane * blocks;
-    vec4 sum[SH];
-    [[unroll]] for (uint r = 0; r < SH; r++) sum[r] = vec4(0.0);
-    [[unroll]] for (uint ii = 0; ii < I_COUNT; ii++) {
-        uint i = b + ii - I_BEFORE, y0 = i * SH - TOP; /* numbers below zero wrap, and fail comparisons with sizes */
-        vec4 x[KH][Q_COUNT];
-        [[unroll]] for (uint u = 0; u < KH; u++)
-            [[unroll]] for (uint q = 0; q < Q_COUNT; q++)
-                x[u][q] = in0q((plane * h + (y0 + u < h ? y0 + u : 0)) * quads + min(c + q - Q_BEFORE, quads - 1));
+    pool_walk walk = pool_start(EARLY, EARLY_FIRST);
+    uint quads = w / 4;
+    float sum[ROWS][WIDTH], g[J_COUNT];
+    int best[KH][J_COUNT];    /* of a window's row */
+    bool at[KH][J_COUNT][KW]; /* is it there? */
+    [[unroll]] for (uint u = 0; u < KH; u++)
         [[unroll]] for (uint jj = 0; jj < J_COUNT; jj++) {
-            uint j = c * (4 / SW) + jj - J_BEFORE, winner = NOWHERE;
-            int best = TUFF_BELOW_ALL;
-            [[unroll]] for (uint u = 0; u < KH; u++)
-                [[unroll]] for (uint v = 0; v < KW; v++) {
-                    uint k = jj * SW + v + 4 * Q_BEFORE - J_BEFORE * SW - LEFT;
-                    bool here = y0 + u < h && c + k / 4 - Q_BEFORE < quads;
-                    int value = here ? order(x[u][k / 4][k % 4]) : TUFF_BELOW_ALL;
-                    winner = pool_wins(value, best) ? u * KW + v : winner;
-                    best = max(best, value);
-                }
-            bool inside = i < oh && j < ow;
-            float g = in1(inside ? (plane * oh + i) * ow + j : 0);
-            [[unroll]] for (uint r = 0; r < SH; r++)
-                [[unroll]] for (uint t = 0; t < 4; t++) {
-                    uint u = r + TOP + I_BEFORE * SH - ii * SH, v = t + LEFT + J_BEFORE * SW - jj * SW;
-                    if (u < KH && v < KW) sum[r][t] += inside && winner == u * KW + v ? g : 0.0;
-                }
+            best[u][jj] = TUFF_BELOW_ALL;
+            [[unroll]] for (uint v = 0; v < KW; v++) at[u][jj][v] = false;
         }
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        [[unroll]] for (uint t = 0; t < WIDTH; t++) sum[r][t] = 0.0;
+    [[dont_unroll]] for (; walk.i != walk.end; walk.i++) {
+        uint begin = walk.plane * h * quads, y0 = walk.i * SH - TOP, line = y0 * quads + walk.c * QUADS; /* in quads */
+        [[unroll]] for (uint u = KEPT; u < KH; u++) {
+            int key[4 * Q_COUNT];
+            bool row = y0 + u < h;
+            [[unroll]] for (uint q = 0; q < Q_COUNT; q++) {
+                uint quad = line + u * quads + q - Q_BEFORE, from = begin + quad, nan = 0x7f800001u + 4 * quad;
+                bool own = q >= Q_BEFORE && q < Q_BEFORE + QUADS, inside = walk.c * QUADS + q - Q_BEFORE < quads;
+                bool column = own || inside, here = row && column;
+                vec4 x = in0q(here ? from : 0);
+                [[unroll]] for (uint t = 0; t < 4; t++) {
+                    int k = place(x[t], nan + t);
+                    key[4 * q + t] = here ? k : TUFF_BELOW_ALL;
+                }
+            }
+            [[unroll]] for (uint jj = 0; jj < J_COUNT; jj++) {
+                uint k = jj * SW + 4 * Q_BEFORE - J_BEFORE * SW - LEFT;
+                int most = key[k];
+                bool open = true;
+                [[unroll]] for (uint v = 1; v < KW; v++) most = max(most, key[k + v]);
+                [[unroll]] for (uint v = 0; v < KW; v++) {
+                    bool equal = key[k + v] == most;
+                    at[u][jj][v] = open && equal;
+                    open = open && !equal;
+                }
+                best[u][jj] = most;
+            }
+        }
+        pool_gradients(walk, g);
+        [[unroll]] for (uint jj = 0; jj < J_COUNT; jj++) {
+            int most = best[0][jj];
+            bool open = true;
+            [[unroll]] for (uint u = 1; u < KH; u++) most = max(most, best[u][jj]);
+            [[unroll]] for (uint u = 0; u < KH; u++) {
+                bool equal = best[u][jj] == most, here = open && equal;
+                open = open && !equal;
+                [[unroll]] for (uint v = 0; v < KW; v++) {
+                    uint t = jj * SW + v - J_BEFORE * SW - LEFT;
+                    bool wins = here && at[u][jj][v];
+                    float given = wins ? g[jj] : 0.0;
+                    if (t < WIDTH && APART) sum[u][t] = wins ? g[jj] : sum[u][t];
+                    if (t < WIDTH && !APART) sum[u][t] += given;
+                }
+            }
+        }
+        pool_store(walk, sum);
+        [[unroll]] for (uint u = 0; u < KEPT; u++)
+            [[unroll]] for (uint jj = 0; jj < J_COUNT; jj++) {
+                best[u][jj] = best[u + SH][jj];
+                [[unroll]] for (uint v = 0; v < KW; v++) at[u][jj][v] = at[u + SH][jj][v];
+            }
     }
-    [[unroll]] for (uint r = 0; r < SH; r++)
-        if (b * SH + r < h) out0v((plane * h + b * SH + r) * w + 4 * c, sum[r]);
 }

@@ -208,7 +208,7 @@ static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, 
     TUFF_CALL(call, pool, .KH = s->y.kernel, .KW = s->x.kernel, .SH = s->y.stride, .SW = s->x.stride, .DH = s->y.dilation,
               .DW = s->x.dilation, .WORKGROUP = workgroup, .count = (uint32_t)count, .h = s->y.size, .w = s->x.size,
               .oh = s->y.windows, .ow = s->x.windows, .top = s->y.pad, .left = s->x.pad, .h_end = s->y.size + s->y.pad_after,
-              .w_end = s->x.size + s->x.pad_after);
+              .w_end = s->x.size + s->x.pad_after, .planes = s->planes);
     tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
     return TUFF_OK;
 }
@@ -231,32 +231,56 @@ static bool by_rows(const struct tuff_lower *lower, const struct sizes *s)
     return tuff_is_software(lower->caps) && (s->x.kernel - 1) * (uint64_t)s->x.dilation + 3 * s->x.stride < 32;
 }
 
+/* How far an invocation goes down the picture: those that begin where others end find out once more what they share, but all threads
+ * need work. */
+static uint32_t walk_steps(uint64_t columns) { return columns >= 1024 ? 64 : 8; }
+
 static tuff_status lower_rows(const struct tuff_lower *lower, const struct sizes *s, bool mean,
                               struct tuff_kernel_call *call)
 {
     const struct pool *attrs = lower->value->attrs;
-    bool inside = !s->x.pad && !s->y.pad && s->x.windows % 4 == 0;
+    bool whole = s->x.windows % 4 == 0, inside = !s->x.pad && !s->y.pad && whole;
     inside = inside && (s->x.windows - 1) * s->x.stride + (s->x.kernel - 1) * s->x.dilation < s->x.size;
     inside = inside && (s->y.windows - 1) * s->y.stride + (s->y.kernel - 1) * s->y.dilation < s->y.size;
+    uint64_t columns = (uint64_t)s->planes * ((s->x.windows + 3) / 4);
+    uint32_t steps = walk_steps(columns);
     tuff_call_define(call, "MEAN", mean);
     TUFF_CALL(call, pool2d_row, .COUNT_PAD = attrs->count_include_pad != 0, .LEFT = s->x.pad, .ALIGNED = s->x.size % 4 == 0,
-              .EDGES = !inside);
-    return lower_pool(lower, "pool2d_row", s, (uint64_t)s->planes * s->y.windows * ((s->x.windows + 3) / 4), call);
+              .EDGES = !inside, .WHOLE = whole, .STEPS = steps);
+    return lower_pool(lower, "pool2d_row", s, (s->y.windows + steps - 1) / steps * columns, call);
 }
 
-/* Gradients by four columns: the windows that touch these are the same for all. */
-static bool grad_by_rows(const struct tuff_lower *lower, const struct sizes *s)
+/* What a strip of so many quads of columns unrolls: taps of the windows that touch it. Of 3 x 3 windows at every place and one quad: 54. */
+static uint64_t strip_taps(const struct sizes *s, uint32_t quads)
+{
+    uint64_t windows = (s->x.kernel - 1 - s->x.pad) / s->x.stride + (4 * quads - 1 + s->x.pad) / s->x.stride + 1;
+    return windows * s->y.kernel * s->x.kernel;
+}
+
+/* Gradients by strips, for which the windows that touch these are the same for all. */
+static bool grad_by_rows(const struct tuff_lower *lower, const struct sizes *s, uint32_t most_taps)
 {
     return tuff_is_software(lower->caps) && s->x.size % 4 == 0 && 4 % s->x.stride == 0 && s->x.dilation == 1 &&
-           s->y.dilation == 1;
+           s->y.dilation == 1 && s->y.stride <= 4 && strip_taps(s, 1) <= most_taps;
 }
 
-/* What max_pool2d_grad_row unrolls: taps of all windows that touch a block. */
-static uint64_t unrolled_taps(const struct sizes *s)
+/* How gradients go over the picture on processors: strips of so many columns, invocations of so many blocks of them. */
+struct strips {
+    uint32_t quads, steps;
+    bool gy_quads;
+    uint64_t count;
+};
+
+static struct strips measure_strips(const struct sizes *s)
 {
-    uint64_t rows = (s->y.kernel - 1 - s->y.pad) / s->y.stride + (s->y.stride - 1 + s->y.pad) / s->y.stride + 1;
-    uint64_t columns = (s->x.kernel - 1 - s->x.pad) / s->x.stride + (3 + s->x.pad) / s->x.stride + 1;
-    return rows * columns * s->y.kernel * s->x.kernel;
+    struct strips strips = {.quads = 1};
+    if (s->x.size % 8 == 0 && strip_taps(s, 2) <= 100) strips.quads = 2;
+    strips.gy_quads = s->x.windows % 4 == 0 && strips.quads % s->x.stride == 0;
+    uint64_t blocks = ((uint64_t)s->y.size + s->y.pad + s->y.stride - 1) / s->y.stride;
+    uint64_t columns = (uint64_t)s->planes * (s->x.size / (4 * strips.quads));
+    strips.steps = walk_steps(columns);
+    strips.count = (blocks + strips.steps - 1) / strips.steps * columns;
+    return strips;
 }
 
 static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
@@ -264,11 +288,11 @@ static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_
     struct sizes s = {0};
     bool pick = lower->value->in_count > 1;
     if (TUFF_NEVER(!measure_operand(lower->value->attrs, lower->in[0], &s))) return TUFF_ERR_SHAPE;
+    if (!pick && by_rows(lower, &s)) return lower_rows(lower, &s, false, call);
     if (!pick && in_quads(&s) && s.x.windows * s.x.stride == s.x.size && s.y.windows * s.y.stride <= s.y.size) {
         uint64_t count = (uint64_t)s.planes * s.y.windows * (s.x.size / 4);
         return lower_pool(lower, "max_pool2d_quad", &s, count, call);
     }
-    if (!pick && by_rows(lower, &s)) return lower_rows(lower, &s, false, call);
     tuff_call_define(call, "PICK", pick);
     return lower_pool(lower, "max_pool2d", &s, 0, call);
 }
@@ -277,10 +301,11 @@ static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_ke
 {
     struct sizes s = {0};
     if (TUFF_NEVER(!measure_operand(lower->value->attrs, lower->in[0], &s))) return TUFF_ERR_SHAPE;
-    if (!apart(&s) && grad_by_rows(lower, &s) && unrolled_taps(&s) <= 200) { /* of 3 x 3 windows at every place: 162 */
-        uint64_t blocks = (s.y.size + s.y.stride - 1) / s.y.stride;
-        TUFF_CALL(call, max_pool2d_grad_row, .TOP = s.y.pad, .LEFT = s.x.pad);
-        return lower_pool(lower, "max_pool2d_grad_row", &s, s.planes * blocks * (s.x.size / 4), call);
+    if (grad_by_rows(lower, &s, 100) && (uint64_t)s.y.size * s.x.size < 1 << 23) { /* numbers of places: NaN's order */
+        struct strips strips = measure_strips(&s);
+        TUFF_CALL(call, max_pool2d_grad_row, .TOP = s.y.pad, .LEFT = s.x.pad, .QUADS = strips.quads, .STEPS = strips.steps,
+                  .GY_QUADS = strips.gy_quads);
+        return lower_pool(lower, "max_pool2d_grad_row", &s, strips.count, call);
     }
     if (!apart(&s)) return lower_pool(lower, "max_pool2d_grad", &s, 0, call);
     bool quads = in_quads(&s);
@@ -305,9 +330,11 @@ static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_ke
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(&attrs->pool, &lower->in[0]->shape, attrs->size, &s))) return TUFF_ERR_SHAPE;
     bool count_pad = attrs->pool.count_include_pad != 0;
-    if (grad_by_rows(lower, &s) && s.x.kernel <= 16) {
-        TUFF_CALL(call, avg_pool2d_grad_row, .COUNT_PAD = count_pad, .LEFT = s.x.pad);
-        return lower_pool(lower, "avg_pool2d_grad_row", &s, (uint64_t)s.planes * s.y.size * (s.x.size / 4), call);
+    if (grad_by_rows(lower, &s, 1024)) { /* a tap is an addition */
+        struct strips strips = measure_strips(&s);
+        TUFF_CALL(call, avg_pool2d_grad_row, .COUNT_PAD = count_pad, .TOP = s.y.pad, .LEFT = s.x.pad, .QUADS = strips.quads,
+                  .STEPS = strips.steps, .GY_QUADS = strips.gy_quads);
+        return lower_pool(lower, "avg_pool2d_grad_row", &s, strips.count, call);
     }
     TUFF_CALL(call, avg_pool2d_grad, .COUNT_PAD = count_pad);
     return lower_pool(lower, "avg_pool2d_grad", &s, 0, call);
