@@ -209,7 +209,7 @@ foreach(script ${test_scripts})
 endforeach()
 set_tests_properties(programs_output PROPERTIES LABELS quick)
 set_tests_properties(dryrun_gpus roofline_gpus PROPERTIES TIMEOUT 1800) # their first run fetches drivers
-set_tests_properties(torch_edges torch_layers session_sequence train_program onnx_conformance onnx_models onnx_peers onnx_write onnx_runtime PROPERTIES TIMEOUT 900) # some 300 graphs; some 80 trainings
+set_tests_properties(torch_edges torch_layers session_sequence train_program train_precision op_harness op_products onnx_conformance onnx_models onnx_peers onnx_write onnx_runtime PROPERTIES TIMEOUT 900) # some 300 graphs; some 80 trainings
 
 # Samples that a user starts from, each by its README's command
 foreach(name ${tuff_samples})
