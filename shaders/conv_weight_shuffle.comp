@@ -21,8 +21,7 @@
  * spec  10, 11 TOP, LEFT
  * grid         group_count workgroups, folded: tile of window rows fastest, then of channels, then group, then split
  * why          each lane walks along its window row with the quads of a window in hand, so that x is loaded once for all taps;
- *              gy is loaded by one lane and handed around; the condition
- *              around each row as in gemm_shuffle.comp */
+ *              gy is loaded by one lane and handed around; the condition around each row is gemm_shuffle.comp's */
 // tuff: full-subgroups
 #include "include/hooks.glsl"
 TUFF_KERNEL(conv_weight_shuffle, 6)
@@ -85,7 +84,7 @@ void main()
             [[unroll]] for (uint s = 0; s < QUADS; s++) {
                 uint q = q0 + s;
                 bool inside = s == 0 || q < quads;
-                uint count = FLAT ? 4 : min(ow - q * 4, 4), row[4], column[4];
+                uint own = inside ? q : 0, own_count = FLAT ? 4 : min(ow - own * 4, 4), row[4], column[4];
                 if (FLAT && PADDED)
                     [[unroll]] for (uint c = 0; c < 4; c++) {
                         row[c] = next_row;
@@ -96,7 +95,7 @@ void main()
                         }
                     }
                 [[unroll]] for (uint g = 0; g < MG; g++) {
-                    vec4 v = read_gy(gy_at + gy_row[g] + (inside ? q : 0) * 4, inside ? count : 4);
+                    vec4 v = read_gy(gy_at + gy_row[g] + own * 4, own_count);
                     a[s][g] = inside ? v : vec4(0.0);
                 }
                 [[unroll]] for (uint k = 0; k < NG; k++) {
