@@ -111,7 +111,7 @@ static tuff_status load(struct evaluation *e, tuff_val v)
     if (status == TUFF_OK && given && !ready)
         status = tuff_narrow(dtype, given, count, made, value->name, TUFF_ERR_USAGE, context, e->error);
     else if (status == TUFF_OK && !given && !tuff_leaf_starts_zero(value))
-        tuff_leaf_init(value, e->params->seed, made);
+        status = tuff_leaf_init(context, value, e->params->seed, made, e->error);
     for (uint64_t i = 0; status == TUFF_OK && i < count; i++) out[i] = tuff_element(value->type.dtype, elements, i);
     tuff_free(context, made);
     e->data[v] = out;

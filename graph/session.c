@@ -87,8 +87,8 @@ static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, st
     size_t bytes = (size_t)tuff_type_bytes(&value->type);
     void *content = tuff_alloc(session->context, bytes);
     if (!content) return tuff_fail_memory(session->context, error);
-    tuff_leaf_init(value, session->seed, content);
-    tuff_status status = write_device(session, leaf, content, bytes, error);
+    tuff_status status = tuff_leaf_init(session->context, value, session->seed, content, error);
+    if (status == TUFF_OK) status = write_device(session, leaf, content, bytes, error);
     tuff_free(session->context, content);
     return status;
 }

@@ -1,5 +1,6 @@
 /* graph_evaluate.c - tuff_evaluate: what it computes, what it keeps in memory meanwhile, its errors; without a device. */
 #include "graph/ops/leaf.h"
+#include "graph/philox.h"
 #include "graph/reference.h"
 #include "tests/graph_help.h"
 
@@ -172,8 +173,8 @@ static void test_networks(struct evaluate_test *t)
             if (!content || !all[v] || leaf_count == TUFF_COUNT(leaves)) abort();
             if (input)
                 fill(value, content, all[v]);
-            else
-                tuff_leaf_init(value, 123456789012345, content);
+            else if (tuff_leaf_init(t->context, value, 123456789012345, content, NULL) != TUFF_OK)
+                abort();
             for (uint64_t i = 0; i < count; i++) all[v][i] = tuff_element(value->type.dtype, content, i);
             leaves[leaf_count] = (struct tuff_leaf_content){v, content};
             contents[leaf_count] = content;
@@ -278,6 +279,29 @@ static void test_no_memory(struct evaluate_test *t)
     tuff_graph_destroy(g);
 }
 
+/* First values come in pieces, on threads: each follows from its index alone, as graph/philox.h has it. */
+static void test_first_values(struct evaluate_test *t)
+{
+    enum { COUNT = 3 * 65536 + 5, ZERO_ROW = 65535 };
+    struct tuff_graph *g = graph_fresh(t->context);
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(COUNT), (struct tuff_init){TUFF_INIT_NORMAL, 0.5, 2, NULL, ZERO_ROW + 1});
+    const uint32_t low = 77, high = 5, stream = (uint32_t)tuff_hash_text(0, "w");
+    float *got = malloc(COUNT * sizeof *got);
+    if (!got || g->status != TUFF_OK) abort();
+    expect(t, "first values", TUFF_OK, tuff_leaf_init(t->context, &g->values[w], (uint64_t)high << 32 | low, got, &g->error),
+           &g->error);
+    unsigned wrong = 0;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        double u = 1.0 - (double)tuff_philox_uniform(low, high, 0, stream, 2 * i);
+        double v = (double)tuff_philox_uniform(low, high, 0, stream, 2 * i + 1);
+        double wanted = i == ZERO_ROW ? 0 : 0.5 + 2 * sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+        wrong += !(fabs((double)got[i] - wanted) <= 1e-6 * fabs(wanted));
+    }
+    check(t, !wrong, "first values: %u of %d are wrong", wrong, (int)COUNT);
+    free(got);
+    tuff_graph_destroy(g);
+}
+
 /* A window of one channel has a closed form: x (2 + x^2 / 2)^-0.5. */
 static void test_lrn(struct evaluate_test *t)
 {
@@ -308,6 +332,7 @@ int main(void)
     test_networks(&t);
     test_memory(&t);
     test_no_memory(&t);
+    test_first_values(&t);
     printf("graph_evaluate: %u failures\n", t.failures);
     tuff_context_destroy(t.context);
     return t.failures != 0;

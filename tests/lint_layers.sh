@@ -41,7 +41,7 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
     if (folder == "backend" && (path ~ /^backend\// || path ~ /^shaders\/kernels\.(h|def)$/ || path ~ /^shaders\/.*\.inc$/)) next
     if (folder == "graph") {
         if (path ~ /^graph\// || path == "shaders/kernels.h") next
-        if (path ~ /^backend\/(base|caps|core|kernels|lookup|os|plan)\.h$/) next
+        if (path ~ /^backend\/(base|caps|core|kernels|lookup|os|parallel|plan)\.h$/) next
         if (path == "backend/executable.h" && FILENAME ~ /(^graph\/train\/|\/(session|selftest)\.c$)/) next
         if (path == "backend/handover.h" && FILENAME ~ /\/(session|selftest|check|tune|diagnose)\.c$/) next
     }

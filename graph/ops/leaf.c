@@ -1,5 +1,6 @@
 /* leaf.c - inputs, parameters, states, constants; packs of parameters, gradients or optimizer state as one vector; assignments. */
 #include "graph/ops/leaf.h"
+#include "backend/parallel.h"
 #include "graph/bound.h"
 #include "graph/compile/emit_op.h"
 #include "graph/ops/view.h"
@@ -401,11 +402,41 @@ bool tuff_leaf_starts_zero(const struct tuff_value *value)
     return ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_DEFAULT && !is_rng(value);
 }
 
-static void init_values(const struct tuff_value *value, uint64_t seed, void *memory)
+/* One leaf's numbers: each follows from its index alone, so that threads take pieces. */
+struct init {
+    const struct tuff_value *value; /* [borrowed] */
+    uint64_t seed;
+    void *memory; /* [borrowed] */
+    double center, spread;
+    bool normal;
+};
+
+#define INIT_PIECE 65536u
+
+static tuff_status init_piece(void *user, uint32_t piece, struct tuff_error *error)
+{
+    (void)error;
+    const struct init *init = user;
+    const struct tuff_value *value = init->value;
+    const struct tuff_leaf_attrs *attrs = value->attrs;
+    struct tuff_philox_stream numbers = {.key = {(uint32_t)init->seed, (uint32_t)(init->seed >> 32)},
+                                         .stream = (uint32_t)tuff_hash_text(0, value->name ? value->name : "")};
+    uint64_t count = tuff_shape_count(&attrs->shape), row = attrs->shape.rank ? count / attrs->shape.dim[0] : count;
+    uint64_t zeros = attrs->init_zero_row > 0 ? ((uint64_t)attrs->init_zero_row - 1) * row : count;
+    uint64_t begin = (uint64_t)piece * INIT_PIECE, end = begin + INIT_PIECE < count ? begin + INIT_PIECE : count;
+    for (uint64_t i = begin; i < end; i++) {
+        double v = i >= zeros && i - zeros < row ? 0
+                   : value->data                 ? (double)((const float *)value->data)[i]
+                                 : init_one(attrs, init->center, init->spread, init->normal, &numbers, (uint32_t)i);
+        tuff_element_put(value->type.dtype, init->memory, i, v);
+    }
+    return TUFF_OK;
+}
+
+static tuff_status init_values(struct tuff_context *context, const struct tuff_value *value, uint64_t seed, void *memory,
+                               struct tuff_error *error)
 {
     const struct tuff_leaf_attrs *attrs = value->attrs;
-    struct tuff_philox_stream numbers = {.key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
-                                         .stream = (uint32_t)tuff_hash_text(0, value->name ? value->name : "")};
     double fan_in, fan_out, gain = attrs->init_a, center = 0, spread = 0;
     fans(&attrs->shape, &fan_in, &fan_out);
     bool kaiming = attrs->init_kind == TUFF_INIT_KAIMING_UNIFORM || attrs->init_kind == TUFF_INIT_KAIMING_NORMAL;
@@ -426,21 +457,17 @@ static void init_values(const struct tuff_value *value, uint64_t seed, void *mem
     case TUFF_INIT_XAVIER_UNIFORM: spread = gain * sqrt(6.0 / (fan_in + fan_out)); break;
     case TUFF_INIT_XAVIER_NORMAL: spread = gain * sqrt(2.0 / (fan_in + fan_out)), normal = true; break;
     }
-    uint64_t count = tuff_shape_count(&attrs->shape), row = attrs->shape.rank ? count / attrs->shape.dim[0] : count;
-    uint64_t zeros = attrs->init_zero_row > 0 ? ((uint64_t)attrs->init_zero_row - 1) * row : count;
-    for (uint64_t i = 0; i < count; i++) {
-        double v = i >= zeros && i - zeros < row ? 0
-                   : value->data                 ? (double)((const float *)value->data)[i]
-                                                 : init_one(attrs, center, spread, normal, &numbers, (uint32_t)i);
-        tuff_element_put(value->type.dtype, memory, i, v);
-    }
+    struct init init = {value, seed, memory, center, spread, normal};
+    uint64_t pieces = (tuff_shape_count(&attrs->shape) + INIT_PIECE - 1) / INIT_PIECE;
+    if (pieces == 1) return init_piece(&init, 0, error); /* no thread for it */
+    return tuff_parallel(context, (uint32_t)pieces, init_piece, &init, "first values", NULL, error);
 }
 
-void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory)
+tuff_status tuff_leaf_init(struct tuff_context *context, const struct tuff_value *value, uint64_t seed, void *memory,
+                           struct tuff_error *error)
 {
     const uint32_t state[3] = {(uint32_t)seed, (uint32_t)(seed >> 32), 0};
-    if (is_rng(value))
-        memcpy(memory, state, sizeof state);
-    else
-        init_values(value, seed, memory);
+    if (!is_rng(value)) return init_values(context, value, seed, memory, error);
+    memcpy(memory, state, sizeof state);
+    return TUFF_OK;
 }

@@ -54,8 +54,9 @@ uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t c
 struct tuff_session;
 const struct tuff_graph *tuff_session_graph(const struct tuff_session *session);
 TUFF_MUST_CHECK tuff_status tuff_session_grow(struct tuff_session *session, struct tuff_error *error);
-/* Initial content of a param or state, into memory of the value's size. seed: tuff_session's. */
-void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory);
+/* Initial content of a param or state, into memory of the value's size; large ones on several threads. seed: tuff_session's. */
+TUFF_MUST_CHECK tuff_status tuff_leaf_init(struct tuff_context *context, const struct tuff_value *value, uint64_t seed,
+                                           void *memory, struct tuff_error *error);
 /* Is this initial content all zeros, whatever the seed? */
 bool tuff_leaf_starts_zero(const struct tuff_value *value);
 

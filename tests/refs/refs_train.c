@@ -63,7 +63,7 @@ static void start_leaf(struct run *r, tuff_val v)
     size_t count = (size_t)tuff_shape_count(&value->type.shape);
     double *values = refs_alloc(count * sizeof *values);
     float *words = refs_alloc(count * sizeof *words);
-    tuff_leaf_init(value, 0, words);
+    if (tuff_leaf_init(r->g->context, value, 0, words, NULL) != TUFF_OK) abort();
     for (size_t i = 0; i < count; i++) values[i] = value->type.dtype == TUFF_F32 ? (double)words[i] : 0;
     refs_eval_set(r->e, v, values, false);
     free(values);
