@@ -117,12 +117,13 @@ default() {
     build release
     export TUFF_FUZZ_RUNS="${TUFF_FUZZ_RUNS:-3000}"
     suite "release, lavapipe, validation" release check,validate -E "^($long_references)\$"
-    # What passes have a say in; the others run so in the matrix. Kernels as LLVM leaves them without optimization: their time is its own.
-    llvm=${GALLIVM_PERF-}
-    export GALLIVM_PERF="${llvm:-nopt}"
+    # What passes have a say in; the others run so in the matrix.
     suite "release, lavapipe, passes off, poisoned" release $passes_off \
         -R '^((backend_program|refs_suite|train_(bits|control|groups|barriers))$|(graph|op|session)_)' \
         -E '^(op_(selftest|types|products)|session_(sequence|kernels))$' # minutes of kernels alone: in the matrix
+    # Other kernels than above, so that Mesa's cache has none of them: without LLVM's optimization, whose time is most of it.
+    llvm=${GALLIVM_PERF-}
+    export GALLIVM_PERF="${llvm:-nopt}"
     suite "release, lavapipe, no compiler" release nocompiler,check -R '^(op_random|op_hostile|loaders_fit)$'
     export GALLIVM_PERF="$llvm"
     build asan "-DTUFF_SHADERS_OF=$root/build/release"
