@@ -279,6 +279,28 @@ static void check_families(struct plan_test *t)
     tuff_graph_destroy(g);
 }
 
+/* A residual before or behind the product: two launches of one kernel. */
+static void check_sides(struct plan_test *t)
+{
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_compiled compiled;
+    struct tuff_caps caps = graph_caps(0);
+    const struct tuff_shape shape = TUFF_SHAPE(64, 64);
+    tuff_val x = tuff_input(g, "x", TUFF_F32, shape), r = tuff_input(g, "r", TUFF_F32, shape), y[2];
+    tuff_val bias = tuff_reshape(g, tuff_input(g, "bias", TUFF_F32, TUFF_SHAPE(64)), TUFF_SHAPE(1, 64));
+    for (int i = 0; i < 2; i++) {
+        tuff_val w = tuff_input(g, i ? "w1" : "w0", TUFF_F32, shape);
+        tuff_val product = tuff_add(g, tuff_matmul(g, x, w, (struct tuff_matmul_params){false, false, 0}), bias);
+        y[i] = tuff_relu(g, i ? tuff_add(g, r, product) : tuff_add(g, product, r));
+    }
+    if (compile(t, g, y, 2, &caps, 0, "sides", &compiled)) {
+        check(t, compiled.plan.launch_count == 2 && compiled.plan.kernel_count == 1,
+              "sides: %u launches of %u kernels, not 2 of 1", compiled.plan.launch_count, compiled.plan.kernel_count);
+        tuff_plan_finish(&compiled.plan);
+    }
+    tuff_graph_destroy(g);
+}
+
 int main(int argc, char **argv)
 {
     struct plan_test t = {.failures = 0};
@@ -289,6 +311,7 @@ int main(int argc, char **argv)
     if (tuff_context_create(NULL, &t.context, NULL) != TUFF_OK) return 1;
     check_launches(&t);
     check_tails(&t);
+    check_sides(&t);
     check_families(&t);
     for (uint32_t i = 0; i < graphs; i++) {
         struct op_random own = {random.state + 0x632be59bd9b4e019u * (i + 1)};

@@ -252,6 +252,14 @@ static bool computed_here(const struct tuff_emitter *e, tuff_val v)
     }
 }
 
+static bool is_loaded(const struct tuff_emitter *e, tuff_val v) { return e->values[v].place.root && !computed_here(e, v); }
+
+bool tuff_emit_is_computed(const struct tuff_emitter *e, tuff_val v)
+{
+    while (!is_loaded(e, v) && e->g->values[v].op->map && v != e->group->kernel) v = e->g->values[v].in[0];
+    return !is_loaded(e, v) && (v == e->group->kernel || e->g->values[v].in_count > 0);
+}
+
 const char *tuff_emit_value(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords)
 {
     const struct tuff_value *value = &e->g->values[v];
@@ -270,6 +278,6 @@ const char *tuff_emit_value(struct tuff_emitter *e, tuff_val v, const struct tuf
         return m->name;
     }
     const char *name = e->asked ? e->asked(e, v, &key) : NULL;
-    if (!name) name = e->values[v].place.root && !computed_here(e, v) ? emit_load(e, v, &key) : emit_inline(e, value, &key);
+    if (!name) name = is_loaded(e, v) ? emit_load(e, v, &key) : emit_inline(e, value, &key);
     return tuff_emit_remember(e, v, &key, name);
 }

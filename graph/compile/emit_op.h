@@ -71,6 +71,8 @@ struct tuff_text *tuff_emit_text(struct tuff_emitter *e); /* where statements go
 void tuff_emit_fail(struct tuff_emitter *e);              /* a sentence follows from who asked for the text */
 const char *tuff_glsl_type(enum tuff_dtype dtype);        /* of a value in a register */
 const char *tuff_emit_name(struct tuff_emitter *e);       /* a fresh one */
+/* Is it computed in this launch, not loaded, a number, or a view of such? */
+bool tuff_emit_is_computed(const struct tuff_emitter *e, tuff_val v);
 /* Text of the emitter's arena, all of these; the emitter fails where it is NULL. */
 const char *tuff_emit_kept(struct tuff_emitter *e, const char *text);
 /* "S17": a number of this value */

@@ -10,7 +10,7 @@
 enum known {
     INTEGERS = 1,         /* takes whole numbers: the text means the same of them */
     BOOL = 2,             /* the result is bool */
-    NEUTRAL_LEFT = 4,     /* the number as operand a gives b */
+    COMMUTES = 4,         /* the operands may change places, to the bit */
     NEUTRAL_RIGHT = 8,    /* the number as operand b gives a */
     NEUTRAL_NUMBERS = 16, /* p0 = the number and p1 = 0 give a */
     INVOLUTION = 32,      /* twice gives a */
@@ -199,7 +199,7 @@ static tuff_val simpler_pw(struct tuff_graph *g, const struct tuff_value *value,
     if (what & NEUTRAL_NUMBERS && attrs->p0 == number && attrs->p1 == 0) return in[0];
     if (what & INVOLUTION && tuff_value_of(g, in[0])->op == value->op) return tuff_value_of(g, in[0])->in[0];
     if (what & NEUTRAL_RIGHT && tuff_is_full(g, in[1], &c) && c == number) return in[0];
-    if (what & NEUTRAL_LEFT && tuff_is_full(g, in[0], &c) && c == number) return in[1];
+    if (what & NEUTRAL_RIGHT && what & COMMUTES && tuff_is_full(g, in[0], &c) && c == number) return in[1];
     return simpler_sum(g, value, in);
 }
 
@@ -211,13 +211,18 @@ static const char *emit_pw(struct tuff_emitter *e, const struct tuff_value *valu
     static const char letters[2][4] = {{'a', 'b', 0, 0}, {'g', 'a', 'b', 'y'}};
     bool derivative = (value->op->traits & TUFF_DERIVATIVE) != 0, result_bool = value->type.dtype == TUFF_BOOL;
     const char *in[4] = {0}, *text = value->op->glsl;
+    /* What is loaded comes last: a residual before or behind the product is the same kernel then. */
+    uint32_t first = !derivative && known_of(value->op) & COMMUTES && !tuff_emit_is_computed(e, value->in[0]) &&
+                     tuff_emit_is_computed(e, value->in[1]);
+    tuff_val operands[4] = {value->in[first], value->in_count > 1 ? value->in[!first] : 0};
+    for (uint32_t i = 2; i < value->in_count; i++) operands[i] = value->in[i];
     for (uint32_t i = 0; i < value->in_count; i++)
-        if (value->in[i]) in[i] = tuff_emit_value(e, value->in[i], coords);
+        if (operands[i]) in[i] = tuff_emit_value(e, operands[i], coords);
     const char *name = tuff_emit_name(e), *type = tuff_glsl_type(value->type.dtype);
     tuff_text_add(t, "    %s %s; { ", type, name);
     for (uint32_t i = 0; i < value->in_count; i++)
         if (in[i]) {
-            const char *in_type = tuff_glsl_type(tuff_emit_dtype(e, value->in[i]));
+            const char *in_type = tuff_glsl_type(tuff_emit_dtype(e, operands[i]));
             tuff_text_add(t, "%s %c = %s; ", in_type, letters[derivative][i], in[i]);
         }
     if (!derivative && value->in_count == 2 && value->in[0] == value->in[1] &&
