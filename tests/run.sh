@@ -296,8 +296,12 @@ matrix() {
     programs "lavapipe of this system, validation" release env TUFF_DEBUG=check,validate
     programs "  passes off, poisoned" release env TUFF_DEBUG=$passes_off
     programs "  no compiler" release env TUFF_DEBUG=nocompiler,validate
-    only='op_harness|op_random|op_far|op_nan|op_long|refs_suite|train_quick' # op_edges counts on 1 / 1 and log(1), which may be off
-    for seed in 1 2 3 4 5 6 7 8; do programs "  hostile, seed $seed" release env TUFF_HOSTILE=$seed TUFF_DEBUG=check; done
+    for seed in 1 2 3 4 5 6 7 8; do
+        only='op_harness|op_random|op_far|op_nan|op_long|train_quick' # op_edges counts on 1 / 1 and log(1), which may be off
+        # Even seeds round toward zero; the bounds of reference cases are of rounding to nearest (tests/refs/refs_bound.c).
+        [ $((seed % 2)) = 0 ] || only="$only|refs_suite"
+        programs "  hostile, seed $seed" release env TUFF_HOSTILE=$seed TUFF_DEBUG=check
+    done
     only=
     programs "  subgroups of 4" release env LP_NATIVE_VECTOR_WIDTH=128
     programs "  subgroups of 16" release env LP_NATIVE_VECTOR_WIDTH=512
