@@ -211,11 +211,14 @@ static const char *emit_pw(struct tuff_emitter *e, const struct tuff_value *valu
     static const char letters[2][4] = {{'a', 'b', 0, 0}, {'g', 'a', 'b', 'y'}};
     bool derivative = (value->op->traits & TUFF_DERIVATIVE) != 0, result_bool = value->type.dtype == TUFF_BOOL;
     const char *in[4] = {0}, *text = value->op->glsl;
+    tuff_val operands[4] = {0};
+    memcpy(operands, value->in, value->in_count * sizeof *operands);
     /* What is loaded comes last: a residual before or behind the product is the same kernel then. */
-    uint32_t first = !derivative && known_of(value->op) & COMMUTES && !tuff_emit_is_computed(e, value->in[0]) &&
-                     tuff_emit_is_computed(e, value->in[1]);
-    tuff_val operands[4] = {value->in[first], value->in_count > 1 ? value->in[!first] : 0};
-    for (uint32_t i = 2; i < value->in_count; i++) operands[i] = value->in[i];
+    if (!derivative && known_of(value->op) & COMMUTES && !tuff_emit_is_computed(e, value->in[0]) &&
+        tuff_emit_is_computed(e, value->in[1])) {
+        operands[0] = value->in[1];
+        operands[1] = value->in[0];
+    }
     for (uint32_t i = 0; i < value->in_count; i++)
         if (operands[i]) in[i] = tuff_emit_value(e, operands[i], coords);
     const char *name = tuff_emit_name(e), *type = tuff_glsl_type(value->type.dtype);
